@@ -1,0 +1,61 @@
+//! Reading a topic to its end: what restart needs of a compacted topic. Written once, in terms of the traits.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::log::{Log, Start};
+use crate::record::Delivered;
+
+/// How long nothing may come before reading to the end is given up.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Calls `each` with every record that was committed in `topic` when this was called, partition by partition in order.
+///
+/// # Errors
+/// [`Error::UnknownTopic`], [`Error::Timeout`] after 30 s without a record, and what `each` gives.
+pub async fn read_to_end(log: &dyn Log, topic: &str, mut each: impl FnMut(Delivered) -> Result<()>) -> Result<()> {
+    let info = log.topic(topic).await?.ok_or_else(|| Error::UnknownTopic { topic: topic.to_owned() })?;
+    let starts: Vec<_> = (0..info.partitions).map(|p| (p, Start::Earliest)).collect();
+    let mut reader = log.reader(topic, &starts).await?;
+    let mut last_record = Instant::now();
+    while reader.positions().iter().any(|p| !p.at_end) {
+        let records = reader.next_batch(limits::MAX_READ_RECORDS, STALL).await?;
+        if !records.is_empty() {
+            last_record = Instant::now();
+        } else if last_record.elapsed() >= STALL {
+            let millis = u64::try_from(STALL.as_millis()).unwrap_or(u64::MAX);
+            return Err(Error::Timeout { action: format!("reading topic {topic} to its end"), millis });
+        }
+        records.into_iter().try_for_each(&mut each)?;
+    }
+    Ok(())
+}
+
+/// The newest value of every key of a topic, removed keys and records without a key aside.
+///
+/// Meant for compacted topics, whose size is that of the map.
+///
+/// # Errors
+/// As [`read_to_end`].
+pub async fn latest_by_key(log: &dyn Log, topic: &str) -> Result<BTreeMap<Bytes, Bytes>> {
+    let mut latest = BTreeMap::new();
+    read_to_end(log, topic, |delivered| {
+        match (delivered.record.key, delivered.record.value) {
+            (Some(key), Some(value)) => {
+                // Copied: a value handed out may share memory with its whole batch.
+                latest.insert(Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value));
+            }
+            (Some(key), None) => {
+                latest.remove(&key);
+            }
+            (None, _) => {}
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(latest)
+}
