@@ -1,0 +1,76 @@
+//! Delta tables on object storage: one committer, ordered reader, maintenance.
+//!
+//! Where the rows of the past are, for good: bars with their restatements, what is known to be complete, and what runs
+//! put out. Tables are Delta Lake's, files are Parquet, so that DuckDB, Polars and Spark read them; every write goes
+//! through this crate.
+//!
+//! | I want to | call |
+//! |---|---|
+//! | open a lake | [`Lake::open`] with a folder or `s3://bucket/prefix` |
+//! | write bars | [`Lake::upsert_bars`], [`Lake::klines_writer`] (chunks, places in a topic), [`Lake::import`] (with coverage and quarantine) |
+//! | read bars in order | [`Lake::source`] (a [`Source`](candleflow_schema::Source)) or [`Lake::read_klines`] (a cursor per symbol) |
+//! | pin what a run reads | [`Lake::files`] and [`Lake::pin`], later [`Lake::pinned`] and [`At::Files`] |
+//! | know which bars there are | [`Lake::extents`], [`Lake::bars_before`] (where a warm-up begins) |
+//! | write outputs of a run, exactly once | [`Lake::sink`] (a [`Sink`](candleflow_schema::Sink)) |
+//! | append rows, once per id | [`Lake::append_rows`] |
+//! | state or ask what is complete | [`Lake::cover`], [`Lake::coverage`], [`Lake::gaps`] |
+//! | ask with SQL | [`Lake::provider`] (a DataFusion `TableProvider`), [`Lake::read_rows`] for small tables |
+//! | keep it tidy | [`Lake::upkeep`] under a [`Lake::lease`]: [`Lake::compact`], [`Lake::vacuum`], [`Lake::trim_log`] |
+//!
+//! Reading order: `store`, `spec`, `snapshot`, `table`, `lake`; `known`, `commit` (the heart); `symbols`, `write`, `stage`; `row`, `buffer`, `upsert`,
+//! `restated`, `import`; `file`, `cursor`, `read`, `source`, `extent`;
+//! `append`, `sink`; `coverage`; `provider`; `merge`, `compact`, `pins`, `vacuum`, `lease`, `upkeep`.
+
+mod append;
+mod buffer;
+mod commit;
+mod compact;
+mod coverage;
+mod cursor;
+mod error;
+mod extent;
+mod file;
+mod import;
+mod known;
+mod lake;
+mod lease;
+mod merge;
+mod pins;
+mod provider;
+mod read;
+mod restated;
+mod row;
+mod sink;
+mod snapshot;
+mod source;
+mod spec;
+mod stage;
+mod store;
+mod symbols;
+mod table;
+mod telemetry;
+mod upkeep;
+mod upsert;
+mod vacuum;
+mod write;
+
+pub use compact::{CompactRule, Compacted};
+pub use coverage::{Gap, GapKind, Range};
+pub use cursor::KlineCursor;
+pub use error::Error;
+pub use extent::{Before, Extent};
+pub use file::BATCH_ROWS;
+pub use import::{Import, Imported, KlinesWriter, QUARANTINE_LIMIT, quarantine_rows};
+pub use lake::{Lake, Options};
+pub use lease::Lease;
+pub use pins::Pinned;
+pub use provider::LakeTable;
+pub use read::{At, Read, Span};
+pub use row::Place;
+pub use sink::{CommitRule, Output, OutputSink};
+pub use snapshot::{FileRef, Snapshot};
+pub use source::{LakeSource, Order};
+pub use spec::{BUCKET, COVERAGE_TABLE, KLINES_TABLE, Layout, QUARANTINE_TABLE, RESTATED_TABLE, RUN_ID, Spec};
+pub use upkeep::{UpkeepRule, Upkept};
+pub use upsert::Counts;
+pub use vacuum::{GRACE, Vacuumed};
