@@ -1,0 +1,190 @@
+//! The one face that every indicator shows, and the adapter that gives it to a plain step function.
+//!
+//! NULL is NaN, in and out, and always the same NaN. An input that is not finite counts as NULL. A row with a NULL
+//! input gives NULL and leaves the state as it was; so leading NULLs are skipped. The result of a row depends on the
+//! rows before it and on nothing else: not on where chunks begin, not on whether a state was saved in between.
+
+use super::state::{Io, State, StateError};
+use std::array;
+
+/// Layout of the bytes that [`Kernel::save`] writes.
+const VERSION: u8 = 1;
+
+/// Rows that a [`Step`] sees at a time; a scratch column of this length fits on the stack and in the first cache.
+pub const BLOCK: usize = 512;
+
+/// An indicator at work on one series.
+pub trait Kernel: Send {
+    /// Computes the next rows. One slice per input and per output, all of one length.
+    fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
+
+    /// Appends the state to `out`.
+    fn save(&self, out: &mut Vec<u8>);
+
+    /// Takes a state from the front of `bytes`, saved by a kernel made with the same parameters. After an error the
+    /// state is undefined and the kernel must not be used.
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), StateError>;
+}
+
+/// The mathematics of an indicator over rows that have all their values.
+pub trait Step<const I: usize, const O: usize>: State + Clone + Send + 'static {
+    /// The next row; NaN where there is no value yet.
+    fn step(&mut self, x: [f64; I]) -> [f64; O];
+
+    /// `step` for each of at most [`BLOCK`] rows, with the same bits.
+    fn column(&mut self, x: [&[f64]; I], y: [&mut [f64]; O]) {
+        each_row(self, x, y);
+    }
+}
+
+/// The plain loop over `step`.
+#[inline]
+pub fn each_row<const I: usize, const O: usize, S: Step<I, O>>(s: &mut S, x: [&[f64]; I], y: [&mut [f64]; O]) {
+    let rows = y[0].len();
+    let x = x.map(|column| &column[..rows]);
+    let y = y.map(|column| &mut column[..rows]);
+    for row in 0..rows {
+        let out = s.step(array::from_fn(|i| x[i][row]));
+        for o in 0..O {
+            y[o][row] = out[o];
+        }
+    }
+}
+
+/// A kernel of a step.
+pub fn rows<const I: usize, const O: usize, S: Step<I, O>>(step: S) -> Box<dyn Kernel> {
+    Box::new(Rows::<I, O, S> { step })
+}
+
+struct Rows<const I: usize, const O: usize, S> {
+    step: S,
+}
+
+impl<const I: usize, const O: usize, S: Step<I, O>> Kernel for Rows<I, O, S> {
+    fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        assert!(inputs.len() == I && outputs.len() == O, "an indicator gets one slice per input and output");
+        let rows = outputs[0].len();
+        if rows == 1 {
+            return self.row(inputs, outputs);
+        }
+        let mut at = 0;
+        while at < rows {
+            let end = rows.min(at + BLOCK);
+            let x = array::from_fn(|i| &inputs[i][at..end]);
+            self.block(x, slices(outputs, at, end));
+            for output in outputs.iter_mut() {
+                canonical(&mut output[at..end]);
+            }
+            at = end;
+        }
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        // Writing never fails and never changes the copy.
+        let _ = self.step.clone().state(&mut Io::Write(out));
+    }
+
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        check_version(bytes)?;
+        self.step.state(&mut Io::Read(bytes))
+    }
+}
+
+impl<const I: usize, const O: usize, S: Step<I, O>> Rows<I, O, S> {
+    /// One row, without the bookkeeping of a block.
+    fn row(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let x: [f64; I] = array::from_fn(|i| inputs[i][0]);
+        let y = if x.iter().all(|x| x.is_finite()) { self.step.step(x) } else { [f64::NAN; O] };
+        for o in 0..O {
+            outputs[o][0] = if y[o].is_nan() { f64::NAN } else { y[o] };
+        }
+    }
+
+    /// Up to [`BLOCK`] rows: in one go if all have their values, else run by run.
+    fn block(&mut self, x: [&[f64]; I], y: [&mut [f64]; O]) {
+        if x.iter().all(|column| all_finite(column)) {
+            return self.step.column(x, y);
+        }
+        let mut y = y;
+        let rows = y[0].len();
+        let whole = |row: usize| x.iter().all(|column| column[row].is_finite());
+        let mut at = 0;
+        while at < rows {
+            let mut end = at + 1;
+            if whole(at) {
+                while end < rows && whole(end) {
+                    end += 1;
+                }
+                self.step.column(array::from_fn(|i| &x[i][at..end]), slices(&mut y, at, end));
+            } else {
+                y.iter_mut().for_each(|column| column[at] = f64::NAN);
+            }
+            at = end;
+        }
+    }
+}
+
+/// Takes the version from the front.
+pub fn check_version(bytes: &mut &[u8]) -> Result<(), StateError> {
+    let Some((&found, rest)) = bytes.split_first() else {
+        return Err(StateError::Truncated { have: 0, want: 1 });
+    };
+    if found != VERSION {
+        return Err(StateError::Version { found, known: VERSION });
+    }
+    *bytes = rest;
+    Ok(())
+}
+
+/// A kernel that sees every row, NULL or not.
+pub fn raw<S: Raw>(step: S) -> Box<dyn Kernel> {
+    Box::new(RawRows { step })
+}
+
+/// The mathematics of an indicator to which a NULL is a row like others.
+pub trait Raw: State + Clone + Send + 'static {
+    /// The next rows.
+    fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
+}
+
+struct RawRows<S> {
+    step: S,
+}
+
+impl<S: Raw> Kernel for RawRows<S> {
+    fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        self.step.run(inputs, outputs);
+        for output in outputs.iter_mut() {
+            canonical(output);
+        }
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        // Writing never fails and never changes the copy.
+        let _ = self.step.clone().state(&mut Io::Write(out));
+    }
+
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        check_version(bytes)?;
+        self.step.state(&mut Io::Read(bytes))
+    }
+}
+
+/// Rows `at..end` of each column.
+fn slices<'a, const O: usize>(columns: &'a mut [&mut [f64]], at: usize, end: usize) -> [&'a mut [f64]; O] {
+    let mut columns = columns.iter_mut();
+    array::from_fn(|_| &mut columns.next().expect("the number of outputs was checked")[at..end])
+}
+
+fn all_finite(column: &[f64]) -> bool {
+    column.iter().fold(true, |all, x| all & (x.abs() < f64::INFINITY))
+}
+
+/// Every NaN becomes the one that stands for NULL.
+fn canonical(column: &mut [f64]) {
+    for y in column {
+        *y = if y.is_nan() { f64::NAN } else { *y };
+    }
+}

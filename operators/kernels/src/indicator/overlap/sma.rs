@@ -1,0 +1,43 @@
+//! Simple moving average.
+
+use crate::indicator::kernel::{Step, rows};
+use crate::indicator::params::Param;
+use crate::indicator::registry::{Group, Indicator};
+use crate::indicator::{Io, State, StateError};
+use crate::rolling::Sum;
+
+pub(super) const SMA: Indicator =
+    Indicator::new("sma", Group::Overlap, "mean of the last timeperiod values", |p| rows(Sma::new(p[0] as usize)))
+        .params(&[Param::period("timeperiod", 30, 1)])
+        .first(|p| p[0] as usize - 1);
+
+/// Mean of the last `n` values.
+#[derive(Clone, Debug)]
+pub(crate) struct Sma {
+    n: f64,
+    sum: Sum,
+}
+
+impl Sma {
+    pub(crate) fn new(n: usize) -> Self {
+        Self { n: n as f64, sum: Sum::new(n) }
+    }
+}
+
+impl Step<1, 1> for Sma {
+    #[inline]
+    fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
+        [self.sum.push(x) / self.n]
+    }
+
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        self.sum.column(x, y);
+        y.iter_mut().for_each(|y| *y /= self.n);
+    }
+}
+
+impl State for Sma {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.sum.state(io)
+    }
+}

@@ -1,0 +1,71 @@
+//! Order statistics of a window.
+
+use crate::indicator::kernel::{Step, rows};
+use crate::indicator::params::Param;
+use crate::indicator::registry::{Class, Group, Indicator};
+use crate::indicator::{Io, State, StateError};
+use crate::rolling::Order;
+
+pub(super) const PERCENTILE: Indicator =
+    Indicator::new("percentile", Group::Statistic, "smallest value with percentile percent at or below it", |p| {
+        rows(Percentile::new(p[0], p[1]))
+    })
+    .source("nearest rank; TA-Lib 0.8")
+    .params(&[Param::period("timeperiod", 30, 2), Param::float("percentile", 50.0, 0.0, 100.0)])
+    .class(Class::Exact)
+    .first(|p| p[0] as usize - 1);
+
+pub(super) const PERCENTRANK: Indicator =
+    Indicator::new("percentrank", Group::Statistic, "share of the timeperiod values before that are smaller", |p| {
+        rows(Rank { n: p[0], order: Order::new(p[0] as usize) })
+    })
+    .params(&[Param::period("timeperiod", 100, 2)])
+    .class(Class::Exact)
+    .first(|p| p[0] as usize);
+
+#[derive(Clone)]
+struct Percentile {
+    rank: usize,
+    order: Order,
+}
+
+impl Percentile {
+    fn new(n: f64, percentile: f64) -> Self {
+        let rank = (percentile * n / 100.0).ceil().clamp(1.0, n) as usize - 1;
+        Self { rank, order: Order::new(n as usize) }
+    }
+}
+
+impl Step<1, 1> for Percentile {
+    #[inline]
+    fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
+        [self.order.push(x).map_or(f64::NAN, |sorted| sorted[self.rank])]
+    }
+}
+
+impl State for Percentile {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.order.state(io)
+    }
+}
+
+#[derive(Clone)]
+struct Rank {
+    n: f64,
+    order: Order,
+}
+
+impl Step<1, 1> for Rank {
+    #[inline]
+    fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
+        let below = self.order.sorted().is_some().then(|| self.order.below(x));
+        self.order.push(x);
+        [below.map_or(f64::NAN, |below| below as f64 / self.n * 100.0)]
+    }
+}
+
+impl State for Rank {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.order.state(io)
+    }
+}

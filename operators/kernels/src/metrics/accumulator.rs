@@ -1,0 +1,360 @@
+//! The accumulator: rows in, in total order; every metric out at any time.
+
+use super::curve::Curve;
+use super::days::Days;
+use super::trades::Trades;
+use super::{BLOCKS, PERIODS, ReturnBlock, probabilistic_sharpe, ratio};
+use crate::money::{Money, Overflow};
+use crate::strategy::codec::{Codec, Coded, SnapshotError};
+use crate::strategy::{EquityRow, Finish, OrderRow, Side, TradeRow};
+
+const VERSION: u8 = 1;
+
+/// A bar's event time whose accounts have not all reported.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Pending {
+    open_time: i64,
+    time: i64,
+    exposed: bool,
+}
+
+/// First and last close of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Market {
+    first: f64,
+    last: f64,
+}
+
+/// Consecutive bars as columns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span<'a> {
+    pub(crate) open_time: &'a [i64],
+    pub(crate) time: &'a [i64],
+    pub(crate) close: &'a [f64],
+}
+
+/// A round trip's exit, and what it came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoundTrip {
+    pub(crate) side: Side,
+    pub(crate) net: Money,
+    pub(crate) percent: f64,
+    pub(crate) bars: u32,
+    pub(crate) proceeds: Money,
+    /// Of the exit.
+    pub(crate) fee: Money,
+}
+
+/// Statistics of one run over one or several accounts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metrics {
+    /// Last equity per account, in listed order.
+    marks: Vec<f64>,
+    markets: Vec<Market>,
+    pending: Option<Pending>,
+    curve: Curve,
+    days: Days,
+    trades: Trades,
+}
+
+impl Metrics {
+    /// For accounts with these starting balances, over this many symbols.
+    pub fn new(balances: &[Money], symbols: usize) -> Metrics {
+        let marks: Vec<f64> = balances.iter().map(|balance| balance.to_f64()).collect();
+        let start = total(&marks);
+        Metrics {
+            marks,
+            markets: vec![Market { first: f64::NAN, last: f64::NAN }; symbols],
+            pending: None,
+            curve: Curve::new(start),
+            days: Days::new(start),
+            trades: Trades::default(),
+        }
+    }
+
+    /// An account's row; rows come by time, then by account.
+    #[inline]
+    pub fn equity(&mut self, account: usize, row: &EquityRow) {
+        if self.marks.len() == 1 {
+            if self.days.ends_before(row.open_time) {
+                self.close_day();
+            }
+            self.observe(row.open_time, row.time, row.equity, row.exposed);
+            return;
+        }
+        if self.pending.is_some_and(|pending| pending.time != row.time) {
+            self.flush();
+        }
+        let pending = self.pending.get_or_insert(Pending { open_time: row.open_time, time: row.time, exposed: false });
+        pending.exposed |= row.exposed;
+        self.marks[account] = row.equity;
+    }
+
+    /// A symbol's close at the bar whose equity came last.
+    #[inline]
+    pub fn market(&mut self, symbol: usize, close: f64) {
+        let market = &mut self.markets[symbol];
+        if market.first.is_nan() {
+            market.first = close;
+        }
+        market.last = close;
+    }
+
+    /// A round trip; open ones do not count.
+    pub fn trade(&mut self, row: &TradeRow) -> Result<(), Overflow> {
+        self.trades.trade(row)
+    }
+
+    /// What became of an order: fees, turnover, ambiguous fills, rejections.
+    pub fn order(&mut self, row: &OrderRow) -> Result<(), Overflow> {
+        self.trades.order(row)
+    }
+
+    /// Bars of the only account and symbol, whose equity is `cash + qty * close` (`cash` alone where `qty` is zero):
+    /// as [`equity`](Self::equity) and [`market`](Self::market) would take them one by one.
+    pub(crate) fn span(&mut self, span: Span<'_>, cash: f64, qty: f64, exposed: bool) {
+        let Span { mut open_time, mut time, mut close } = span;
+        while let Some(first) = open_time.first() {
+            if self.days.ends_before(*first) {
+                self.close_day();
+            }
+            self.days.observe(*first, cash); // begins the day
+            let count = open_time.partition_point(|open_time| *open_time < self.days.next_day());
+            let last = close[count - 1];
+            if qty == 0.0 {
+                self.curve.observe_flat(&open_time[..count], &time[..count], cash, exposed);
+            } else {
+                self.curve.observe_held(&open_time[..count], &time[..count], &close[..count], cash, qty);
+            }
+            self.days.replace_last(self.curve.last);
+            self.market(0, close[0]);
+            self.market(0, last);
+            (open_time, time, close) = (&open_time[count..], &time[count..], &close[count..]);
+        }
+    }
+
+    /// A closed round trip and its two fills.
+    pub(crate) fn round_trip(&mut self, trip: &RoundTrip) -> Result<(), Overflow> {
+        self.trades.closed(trip.side, trip.net, trip.percent, trip.bars)?;
+        self.trades.filled(trip.proceeds, trip.fee)
+    }
+
+    /// The fill of an entry.
+    pub(crate) fn entered(&mut self, cost: Money, fee: Money) -> Result<(), Overflow> {
+        self.trades.filled(cost, fee)
+    }
+
+    /// An order that was refused.
+    pub(crate) fn refused(&mut self) {
+        self.trades.rejected += 1;
+    }
+
+    #[inline]
+    fn observe(&mut self, open_time: i64, time: i64, equity: f64, exposed: bool) {
+        self.curve.observe(open_time, time, equity, exposed);
+        self.days.observe(open_time, equity);
+    }
+
+    /// The market's value goes with the open day, which may end here.
+    fn close_day(&mut self) {
+        let value = self.market_value();
+        self.days.observe_market(value);
+    }
+
+    /// What one unit of money, spread evenly over the symbols at their first closes, is worth.
+    fn market_value(&self) -> f64 {
+        let sum = self.markets.iter().fold(0.0, |sum, market| sum + market.last / market.first);
+        sum / self.markets.len() as f64
+    }
+
+    fn flush(&mut self) {
+        if let Some(Pending { open_time, time, exposed }) = self.pending.take() {
+            let equity = total(&self.marks);
+            self.observe(open_time, time, equity, exposed);
+            self.close_day();
+        }
+    }
+
+    /// The accounts closed: the trades that `close` would make count, and their cost is in the last equity.
+    pub fn closed_view(&self, finishes: &[Finish]) -> Result<Metrics, Overflow> {
+        let mut closed = self.clone();
+        closed.flush();
+        for (account, finish) in finishes.iter().enumerate() {
+            finish.closed.orders.iter().try_for_each(|row| closed.order(row))?;
+            finish.closed.trades.iter().try_for_each(|row| closed.trade(row))?;
+            if let Some(row) = finish.equity {
+                closed.marks[account] = row.equity;
+            }
+        }
+        let single = finishes.first().and_then(|finish| finish.equity).map(|row| row.equity);
+        let equity = if closed.marks.len() == 1 { single.unwrap_or(closed.curve.last) } else { total(&closed.marks) };
+        if closed.curve.bars > 0 {
+            closed.end_with(equity);
+        }
+        Ok(closed)
+    }
+
+    /// The last bar's equity is another: what exits at the end left.
+    pub(crate) fn end_with(&mut self, equity: f64) {
+        self.curve.replace_last(equity);
+        self.days.replace_last(equity);
+    }
+
+    /// Days since the epoch with the last equity of each, for tables.
+    pub fn daily(&self) -> Vec<(i64, f64)> {
+        let mut settled = self.clone();
+        settled.flush();
+        settled.days.series().collect()
+    }
+
+    /// Moments of the daily returns in 16 equal blocks of the time `from..to` (microseconds), for
+    /// [`overfitting`](super::overfitting).
+    pub fn return_blocks(&self, from: i64, to: i64) -> [ReturnBlock; BLOCKS] {
+        let mut blocks = [ReturnBlock::default(); BLOCKS];
+        let mut before = self.curve.start;
+        for (day, equity) in self.daily() {
+            let past = i128::from(day) * 86_400_000_000 - i128::from(from);
+            let place = (past.max(0) * BLOCKS as i128 / i128::from((to - from).max(1))).min(BLOCKS as i128 - 1);
+            blocks[place as usize].add(equity / before - 1.0);
+            before = equity;
+        }
+        blocks
+    }
+
+    /// The value of every entry of [`CATALOGUE`](super::CATALOGUE), in its order.
+    pub fn values(&self) -> Vec<Option<f64>> {
+        let mut settled = self.clone();
+        settled.flush();
+        settled.close_day();
+        settled.settled_values()
+    }
+
+    fn settled_values(&self) -> Vec<Option<f64>> {
+        let (curve, trades) = (self.curve.closed(), &self.trades);
+        let returns = self.days.returns();
+        let start = curve.start;
+        let growth = ratio(curve.last, start);
+        let cagr = match growth {
+            Some(growth) if curve.years() > 0.0 && growth > 0.0 => Some(libm::pow(growth, 1.0 / curve.years()) - 1.0),
+            Some(_) if curve.years() > 0.0 => Some(-1.0),
+            _ => None,
+        };
+        let cagr = cagr.filter(|value| value.is_finite()); // an hour's gain to the power of a year is not
+        let sharpe = returns.sharpe();
+        let moments = returns.skew.zip(returns.kurtosis);
+        let psr = sharpe
+            .zip(moments)
+            .and_then(|(sharpe, (skew, kurtosis))| probabilistic_sharpe(sharpe, 0.0, self.days.len(), skew, kurtosis));
+        let (alpha, beta, correlation) = self.days.against_market();
+        let (best_month, worst_month) = self.days.months();
+        let count = |count: u64| Some(count as f64);
+        let amount = |amount: Money| Some(amount.to_f64());
+        vec![
+            Some(start),
+            Some(curve.last),
+            Some(curve.last - start),
+            growth.map(|growth| growth - 1.0),
+            cagr,
+            Some(returns.deviation * PERIODS.sqrt()).filter(|value| value.is_finite()),
+            sharpe,
+            returns.sortino(),
+            cagr.and_then(|cagr| ratio(cagr, curve.deepest)),
+            ratio(returns.gains, returns.losses),
+            curve.sharpe_bar(),
+            psr,
+            Some(curve.deepest_amount),
+            Some(curve.deepest),
+            Some(curve.longest_days()),
+            curve.average_depth(),
+            curve.average_days(),
+            Some(curve.longest_recovery_days()),
+            self.days.ulcer(),
+            count(trades.count),
+            count(trades.winning),
+            count(trades.losing),
+            count(trades.long),
+            count(trades.count - trades.long),
+            trades.win_rate(),
+            ratio(trades.won.to_f64(), -trades.lost.to_f64()),
+            ratio(trades.net.to_f64(), trades.count as f64),
+            ratio(trades.percent, trades.count as f64),
+            trades.average_win(),
+            trades.average_loss(),
+            trades.best.map(Money::to_f64),
+            trades.worst.map(Money::to_f64),
+            trades.payoff(),
+            trades.kelly(),
+            trades.sqn(),
+            count(trades.longest_win),
+            count(trades.longest_loss),
+            ratio(trades.bars as f64, trades.count as f64),
+            ratio(curve.exposed as f64, curve.bars as f64),
+            amount(trades.fees),
+            amount(trades.funding),
+            ratio(trades.notional.to_f64(), start),
+            returns.quantile(0.95).zip(returns.quantile(0.05)).and_then(|(high, low)| ratio(high.abs(), low.abs())),
+            returns.quantile(0.05),
+            returns.tail_mean(0.05),
+            returns.skew,
+            returns.kurtosis.map(|kurtosis| kurtosis - 3.0),
+            alpha,
+            beta,
+            correlation,
+            Some(self.market_value() - 1.0).filter(|value| value.is_finite()),
+            returns.sorted.last().copied(),
+            returns.sorted.first().copied(),
+            best_month,
+            worst_month,
+            count(trades.ambiguous),
+            count(trades.rejected),
+            count(curve.bars),
+            count(self.days.len() as u64),
+        ]
+    }
+
+    /// The state as canonical bytes.
+    pub fn save(&self) -> Vec<u8> {
+        let mut state = self.clone();
+        let mut codec = Codec::Write(Vec::new());
+        let written = state.fields(&mut codec).and_then(|()| codec.finish());
+        debug_assert!(written.is_ok());
+        written.unwrap_or_default()
+    }
+
+    /// Puts back what an accumulator over as many accounts and symbols saved.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let mut state = self.clone();
+        let mut codec = Codec::Read(bytes, 0);
+        state.fields(&mut codec)?;
+        codec.finish()?;
+        *self = state;
+        Ok(())
+    }
+
+    fn fields(&mut self, codec: &mut Codec<'_>) -> Coded {
+        let mut version = VERSION;
+        codec.u8(&mut version)?;
+        if version != VERSION {
+            return Err(SnapshotError::Unknown { what: "metrics version 1", found: u64::from(version) });
+        }
+        codec.list(&mut self.marks, || 0.0, |codec, mark| codec.f64(mark))?;
+        let blank = || Market { first: f64::NAN, last: f64::NAN };
+        codec.list(&mut self.markets, blank, |codec, market| {
+            codec.f64(&mut market.first)?;
+            codec.f64(&mut market.last)
+        })?;
+        codec.option(&mut self.pending, Pending::default, |codec, pending| {
+            codec.i64(&mut pending.open_time)?;
+            codec.i64(&mut pending.time)?;
+            codec.bool(&mut pending.exposed)
+        })?;
+        self.curve.fields(codec)?;
+        self.days.fields(codec)?;
+        self.trades.fields(codec)
+    }
+}
+
+/// The sum in listed order.
+fn total(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |sum, value| sum + value)
+}

@@ -1,0 +1,214 @@
+//! The equity curve bar by bar: the peak, the distance from it, and how long it lasted.
+
+use super::ratio;
+use crate::strategy::codec::{Codec, Coded};
+
+/// Drawdowns of a curve that is seen once, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Curve {
+    pub(super) start: f64,
+    pub(super) last: f64,
+    pub(super) first_open: i64,
+    pub(super) last_time: i64,
+    pub(super) bars: u64,
+    pub(super) exposed: u64,
+    peak: f64,
+    peak_time: i64,
+    trough: f64,
+    trough_time: i64,
+    /// Depth of the drawdown that is not over.
+    depth: f64,
+    pub(super) deepest: f64,
+    pub(super) deepest_amount: f64,
+    longest: i64,
+    longest_recovery: i64,
+    episodes: u64,
+    depth_sum: f64,
+    duration_sum: f64,
+    return_sum: f64,
+    return_squares: f64,
+}
+
+impl Curve {
+    pub(super) fn new(start: f64) -> Curve {
+        Curve {
+            start,
+            last: start,
+            first_open: 0,
+            last_time: 0,
+            bars: 0,
+            exposed: 0,
+            peak: start,
+            peak_time: 0,
+            trough: start,
+            trough_time: 0,
+            depth: 0.0,
+            deepest: 0.0,
+            deepest_amount: 0.0,
+            longest: 0,
+            longest_recovery: 0,
+            episodes: 0,
+            depth_sum: 0.0,
+            duration_sum: 0.0,
+            return_sum: 0.0,
+            return_squares: 0.0,
+        }
+    }
+
+    /// The equity after one more bar.
+    #[inline]
+    pub(super) fn observe(&mut self, open_time: i64, time: i64, equity: f64, exposed: bool) {
+        if self.bars == 0 {
+            self.first_open = open_time;
+            self.peak_time = open_time;
+        }
+        self.bars += 1;
+        self.exposed += u64::from(exposed);
+        self.last_time = time;
+        if equity != self.last {
+            let change = equity / self.last - 1.0;
+            self.return_sum += change;
+            self.return_squares += change * change;
+            self.last = equity;
+        }
+        if equity >= self.peak {
+            if self.depth > 0.0 {
+                self.recovered(time);
+            }
+            self.peak = equity;
+            self.peak_time = time;
+        } else if self.depth == 0.0 || equity < self.trough {
+            self.deepened(time, equity);
+        }
+    }
+
+    fn deepened(&mut self, time: i64, equity: f64) {
+        let amount = self.peak - equity;
+        self.trough = equity;
+        self.trough_time = time;
+        self.depth = amount / self.peak;
+        self.deepest = self.deepest.max(self.depth);
+        self.deepest_amount = self.deepest_amount.max(amount);
+    }
+
+    /// Bars with one equity, as [`observe`](Self::observe) would take them.
+    pub(super) fn observe_flat(&mut self, open_time: &[i64], time: &[i64], equity: f64, exposed: bool) {
+        let (Some(first), Some(last)) = (time.first(), time.last()) else { return };
+        self.observe(open_time[0], *first, equity, exposed);
+        if time.len() > 1 {
+            self.observe(open_time[0], *last, equity, exposed);
+            let between = time.len() as u64 - 2;
+            self.bars += between;
+            self.exposed += between * u64::from(exposed);
+        }
+    }
+
+    /// Bars whose equity is `cash + qty * close`, as [`observe`](Self::observe) would take them.
+    pub(super) fn observe_held(&mut self, open_time: &[i64], time: &[i64], close: &[f64], cash: f64, qty: f64) {
+        if self.bars == 0 && !time.is_empty() {
+            self.first_open = open_time[0];
+            self.peak_time = open_time[0];
+        }
+        let (mut last, mut sum, mut squares) = (self.last, self.return_sum, self.return_squares);
+        for (time, close) in time.iter().zip(close) {
+            let equity = cash + qty * close;
+            if equity != last {
+                let change = equity / last - 1.0;
+                sum += change;
+                squares += change * change;
+                last = equity;
+            }
+            if equity >= self.peak {
+                if self.depth > 0.0 {
+                    self.recovered(*time);
+                }
+                self.peak = equity;
+                self.peak_time = *time;
+            } else if self.depth == 0.0 || equity < self.trough {
+                self.deepened(*time, equity);
+            }
+        }
+        (self.last, self.return_sum, self.return_squares) = (last, sum, squares);
+        self.bars += time.len() as u64;
+        self.exposed += time.len() as u64;
+        self.last_time = time.last().copied().unwrap_or(self.last_time);
+    }
+
+    fn recovered(&mut self, time: i64) {
+        self.longest = self.longest.max(time - self.peak_time);
+        self.longest_recovery = self.longest_recovery.max(time - self.trough_time);
+        self.episodes += 1;
+        self.depth_sum += self.depth;
+        self.duration_sum += (time - self.peak_time) as f64;
+        self.depth = 0.0;
+    }
+
+    /// The last bar's equity is another: what exits at the end cost.
+    pub(super) fn replace_last(&mut self, equity: f64) {
+        let (open_time, time) = (self.first_open, self.last_time);
+        let bars = self.bars;
+        self.observe(open_time, time, equity, false);
+        self.bars = bars;
+    }
+
+    /// The curve as if the drawdown that is not over ended now.
+    pub(super) fn closed(&self) -> Curve {
+        let mut closed = self.clone();
+        if closed.depth > 0.0 {
+            let recovery = closed.longest_recovery;
+            closed.recovered(self.last_time);
+            closed.longest_recovery = recovery; // it has not recovered
+        }
+        closed
+    }
+
+    pub(super) fn longest_days(&self) -> f64 {
+        self.longest as f64 / 86_400e6
+    }
+
+    pub(super) fn longest_recovery_days(&self) -> f64 {
+        self.longest_recovery as f64 / 86_400e6
+    }
+
+    pub(super) fn average_depth(&self) -> Option<f64> {
+        ratio(self.depth_sum, self.episodes as f64)
+    }
+
+    pub(super) fn average_days(&self) -> Option<f64> {
+        ratio(self.duration_sum / 86_400e6, self.episodes as f64)
+    }
+
+    /// Years from the first open to the last close, of 365 days.
+    pub(super) fn years(&self) -> f64 {
+        (self.last_time - self.first_open) as f64 / 86_400e6 / super::PERIODS
+    }
+
+    /// Sharpe ratio over bars, annualised by how many of them a year of this run has.
+    pub(super) fn sharpe_bar(&self) -> Option<f64> {
+        let count = self.bars as f64;
+        let mean = self.return_sum / count;
+        let variance = (self.return_squares - count * mean * mean) / (count - 1.0);
+        let per_year = ratio(count, self.years())?;
+        ratio(mean * per_year.sqrt(), variance.sqrt())
+    }
+
+    pub(super) fn fields(&mut self, codec: &mut Codec<'_>) -> Coded {
+        let Curve { start, last, peak, trough, depth, deepest, deepest_amount, .. } = self;
+        for value in [start, last, peak, trough, depth, deepest, deepest_amount] {
+            codec.f64(value)?;
+        }
+        let Curve { depth_sum, duration_sum, return_sum, return_squares, .. } = self;
+        for value in [depth_sum, duration_sum, return_sum, return_squares] {
+            codec.f64(value)?;
+        }
+        let Curve { first_open, last_time, peak_time, trough_time, longest, longest_recovery, .. } = self;
+        for value in [first_open, last_time, peak_time, trough_time, longest, longest_recovery] {
+            codec.i64(value)?;
+        }
+        let Curve { bars, exposed, episodes, .. } = self;
+        for value in [bars, exposed, episodes] {
+            codec.u64(value)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,281 @@
+//! Equity by UTC day: the last of each day that has a bar, and the statistics of the returns between them.
+
+use super::{PERIODS, ratio};
+use crate::strategy::codec::{Codec, Coded};
+
+const DAY: i64 = 86_400_000_000;
+
+/// The last equity of each day, the open one included.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Days {
+    start: f64,
+    /// Days since the epoch, rising.
+    days: Vec<i64>,
+    /// The last equity of each.
+    equity: Vec<f64>,
+    /// The last value of the market of each.
+    market: Vec<f64>,
+    /// First microsecond after the open day.
+    next: i64,
+}
+
+/// The Sharpe ratio of a day's last equities after a balance: what [`Returns::sharpe`] gives, without the rest.
+pub(crate) fn sharpe_of(start: f64, equity: &[f64]) -> Option<f64> {
+    let count = equity.len() as f64;
+    let (mut before, mut sum) = (start, 0.0);
+    for value in equity {
+        sum += value / before - 1.0;
+        before = *value;
+    }
+    let mean = sum / count;
+    let (mut before, mut squares) = (start, 0.0);
+    for value in equity {
+        let off = value / before - 1.0 - mean;
+        squares += off * off;
+        before = *value;
+    }
+    let deviation = if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { f64::NAN };
+    ratio(mean * PERIODS.sqrt(), deviation)
+}
+
+/// Moments and extremes of daily returns.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Returns {
+    pub(super) sorted: Vec<f64>,
+    pub(super) mean: f64,
+    /// Deviation with ddof 1.
+    pub(super) deviation: f64,
+    /// Root mean square of the negative ones, over all.
+    pub(super) downside: f64,
+    pub(super) gains: f64,
+    pub(super) losses: f64,
+    pub(super) skew: Option<f64>,
+    /// Not in excess of three.
+    pub(super) kurtosis: Option<f64>,
+}
+
+impl Days {
+    pub(super) fn new(start: f64) -> Days {
+        Days { start, days: Vec::new(), equity: Vec::new(), market: Vec::new(), next: i64::MIN }
+    }
+
+    #[inline]
+    pub(super) fn observe(&mut self, open_time: i64, equity: f64) {
+        if open_time >= self.next {
+            self.begin(open_time);
+        }
+        if let Some(last) = self.equity.last_mut() {
+            *last = equity;
+        }
+    }
+
+    /// Whether a bar opened then belongs to a later day than the last one.
+    #[inline]
+    pub(super) fn ends_before(&self, open_time: i64) -> bool {
+        open_time >= self.next
+    }
+
+    /// First microsecond after the open day.
+    pub(super) fn next_day(&self) -> i64 {
+        self.next
+    }
+
+    #[cold]
+    fn begin(&mut self, open_time: i64) {
+        let day = open_time.div_euclid(DAY);
+        self.days.push(day);
+        self.equity.push(self.start);
+        self.market.push(self.market.last().copied().unwrap_or(f64::NAN));
+        self.next = (day + 1) * DAY;
+    }
+
+    /// What the market was worth at the last bar.
+    #[inline]
+    pub(super) fn observe_market(&mut self, value: f64) {
+        if let Some(last) = self.market.last_mut() {
+            *last = value;
+        }
+    }
+
+    pub(super) fn replace_last(&mut self, equity: f64) {
+        if let Some(last) = self.equity.last_mut() {
+            *last = equity;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.days.len()
+    }
+
+    /// Returns from day to day, the starting balance first.
+    pub(super) fn returns(&self) -> Returns {
+        let mut before = self.start;
+        let mut values = Vec::with_capacity(self.equity.len());
+        for equity in &self.equity {
+            values.push(equity / before - 1.0);
+            before = *equity;
+        }
+        Returns::of(values)
+    }
+
+    /// Returns of the market between days, and the equity's over the same days.
+    fn paired(&self) -> (Vec<f64>, Vec<f64>) {
+        let changes = |series: &[f64]| series.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect::<Vec<f64>>();
+        (changes(&self.equity), changes(&self.market))
+    }
+
+    /// Alpha (a year), beta and correlation to the market's daily returns.
+    pub(super) fn against_market(&self) -> (Option<f64>, Option<f64>, Option<f64>) {
+        let (ours, theirs) = self.paired();
+        if ours.len() < 2 || theirs.iter().any(|value| !value.is_finite()) {
+            return (None, None, None);
+        }
+        let count = ours.len() as f64;
+        let (mean, market) = (sum(&ours) / count, sum(&theirs) / count);
+        let (mut both, mut own, mut other) = (0.0, 0.0, 0.0);
+        for (a, b) in ours.iter().zip(&theirs) {
+            both += (a - mean) * (b - market);
+            own += (a - mean) * (a - mean);
+            other += (b - market) * (b - market);
+        }
+        let beta = ratio(both, other);
+        (beta.map(|beta| (mean - beta * market) * PERIODS), beta, ratio(both, own.sqrt() * other.sqrt()))
+    }
+
+    /// Root mean square of the distance from the highest daily equity.
+    pub(super) fn ulcer(&self) -> Option<f64> {
+        let (mut peak, mut squares) = (self.start, 0.0);
+        for equity in &self.equity {
+            peak = peak.max(*equity);
+            let depth = (peak - equity) / peak;
+            squares += depth * depth;
+        }
+        ratio(squares, self.equity.len() as f64).map(f64::sqrt)
+    }
+
+    /// Best and worst return of a calendar month.
+    pub(super) fn months(&self) -> (Option<f64>, Option<f64>) {
+        let (mut best, mut worst): (Option<f64>, Option<f64>) = (None, None);
+        let mut before = self.start;
+        for (place, day) in self.days.iter().enumerate() {
+            let ends = self.days.get(place + 1).is_none_or(|next| month_of(*next) != month_of(*day));
+            if ends {
+                let change = self.equity[place] / before - 1.0;
+                best = Some(best.map_or(change, |best| best.max(change)));
+                worst = Some(worst.map_or(change, |worst| worst.min(change)));
+                before = self.equity[place];
+            }
+        }
+        (best, worst)
+    }
+
+    /// Day numbers and last equities, for tables.
+    pub(super) fn series(&self) -> impl Iterator<Item = (i64, f64)> {
+        self.days.iter().copied().zip(self.equity.iter().copied())
+    }
+
+    pub(super) fn fields(&mut self, codec: &mut Codec<'_>) -> Coded {
+        codec.f64(&mut self.start)?;
+        codec.list(&mut self.days, || 0, |codec, day| codec.i64(day))?;
+        codec.list(&mut self.equity, || 0.0, |codec, value| codec.f64(value))?;
+        codec.list(&mut self.market, || 0.0, |codec, value| codec.f64(value))?;
+        codec.i64(&mut self.next)
+    }
+}
+
+impl Returns {
+    fn of(values: Vec<f64>) -> Returns {
+        let count = values.len() as f64;
+        let mean = sum(&values) / count;
+        let (mut m2, mut m3, mut m4) = (0.0, 0.0, 0.0);
+        let (mut gains, mut losses, mut down) = (0.0, 0.0, 0.0);
+        for value in &values {
+            let off = value - mean;
+            m2 += off * off;
+            m3 += off * off * off;
+            m4 += off * off * off * off;
+            if *value > 0.0 {
+                gains += value;
+            } else {
+                losses -= value;
+                down += value * value;
+            }
+        }
+        let spread = m2 / count;
+        let mut sorted = values;
+        sorted.sort_by(f64::total_cmp);
+        Returns {
+            sorted,
+            mean,
+            deviation: if count > 1.0 { (m2 / (count - 1.0)).sqrt() } else { f64::NAN },
+            downside: (down / count).sqrt(),
+            gains,
+            losses,
+            skew: ratio(m3 / count, spread * spread.sqrt()),
+            kurtosis: ratio(m4 / count, spread * spread),
+        }
+    }
+
+    pub(super) fn sharpe(&self) -> Option<f64> {
+        ratio(self.mean * PERIODS.sqrt(), self.deviation)
+    }
+
+    pub(super) fn sortino(&self) -> Option<f64> {
+        ratio(self.mean * PERIODS.sqrt(), self.downside)
+    }
+
+    /// Linear interpolation between the order statistics.
+    pub(super) fn quantile(&self, share: f64) -> Option<f64> {
+        let last = self.sorted.len().checked_sub(1)?;
+        let place = share * last as f64;
+        let (low, part) = (place.floor() as usize, place - place.floor());
+        let high = (low + 1).min(last);
+        Some(self.sorted[low] + (self.sorted[high] - self.sorted[low]) * part)
+    }
+
+    /// Mean of the returns that are not above the quantile.
+    pub(super) fn tail_mean(&self, share: f64) -> Option<f64> {
+        let level = self.quantile(share)?;
+        let count = self.sorted.partition_point(|value| *value <= level);
+        ratio(sum(&self.sorted[..count]), count as f64)
+    }
+}
+
+fn sum(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |sum, value| sum + value)
+}
+
+/// Months since year 0, from days since the epoch (Hinnant's civil calendar).
+fn month_of(day: i64) -> i64 {
+    let day = day + 719_468;
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153; // March is 0
+    (era * 400 + year_of_era) * 12 + shifted + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_change_where_the_calendar_says() {
+        // 2024-02-29 is day 19782, 2024-03-01 is 19783; 2023-12-31 is 19722, 2024-01-01 is 19723.
+        assert_eq!(month_of(19_783) - month_of(19_782), 1);
+        assert_eq!(month_of(19_723) - month_of(19_722), 1);
+        assert_eq!(month_of(19_782), month_of(19_754), "2024-02-01 and 2024-02-29");
+        assert_eq!(month_of(19_723) - month_of(19_358), 12, "2023-01-01 to 2024-01-01");
+        assert_eq!(month_of(-1) + 1, month_of(0), "1969-12-31 to 1970-01-01");
+    }
+
+    #[test]
+    fn quantiles_interpolate() {
+        let returns = Returns::of(vec![0.04, 0.01, 0.02, 0.03, 0.05]);
+        assert_eq!(returns.quantile(0.0), Some(0.01));
+        assert_eq!(returns.quantile(0.5), Some(0.03));
+        assert!((returns.quantile(0.05).unwrap() - 0.012).abs() < 1e-15);
+        assert_eq!(Returns::of(Vec::new()).quantile(0.5), None);
+    }
+}

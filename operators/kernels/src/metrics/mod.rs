@@ -1,0 +1,40 @@
+//! Statistics of a run, from equity and trades alone: one catalogue, one accumulator, one order of operations.
+//!
+//! ```text
+//! EquityRow (total order) ─► equity ─► days, drawdowns ─┐
+//! closes of the market ────► market ─► buy and hold ────┼─► values: one per entry of CATALOGUE
+//! TradeRow, OrderRow ──────► trade, order ──────────────┘
+//! ```
+//!
+//! Conventions: a bar belongs to the UTC day of its open; returns are per day from the day's last equity, the
+//! starting balance first; a year has 365 of them; deviations have ddof 1; the risk-free rate is 0. What has no
+//! value (a zero denominator, too few days) is `None`, never zero. State is one number per day beside fixed sums.
+
+mod accumulator;
+mod catalogue;
+mod curve;
+mod days;
+mod overfit;
+mod series;
+mod sharpe;
+mod trades;
+
+pub use accumulator::Metrics;
+pub(crate) use accumulator::{RoundTrip, Span};
+pub use catalogue::{CATALOGUE, MetricInfo, Unit, metric_index};
+pub(crate) use days::sharpe_of;
+pub use overfit::{BLOCKS, Overfitting, ReturnBlock, overfitting};
+pub use series::{Variant, annual_return, calmar, freqtrade_sharpe, max_drawdown, omega, sharpe, sortino, volatility};
+pub use sharpe::{deflated_sharpe, normal_cdf, normal_quantile, probabilistic_sharpe};
+
+/// Days a year has in every annualised figure.
+pub const PERIODS: f64 = 365.0;
+
+/// `a / b`, `None` where that is no number.
+fn ratio(a: f64, b: f64) -> Option<f64> {
+    let value = a / b;
+    (b != 0.0 && value.is_finite()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests;

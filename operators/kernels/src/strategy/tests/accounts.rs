@@ -1,0 +1,65 @@
+//! Sizes that look at the account or at the market's past: target and volatility.
+
+use super::*;
+
+#[test]
+fn a_target_brings_the_position_to_a_signed_share_of_equity() {
+    let mut spec = sides(|side| side.size = Some(Size::Target(A)));
+    spec.short = None;
+    let bars = [
+        "100 100 100 100 L a=0.5",
+        "100 100 100 100 L a=0.25",
+        "100 100 100 100 L a=-0.5",
+        "100 100 100 100 L a=0",
+        "100 100 100 100 a=1",
+        "100 100 100 100",
+    ];
+    let ran = check(
+        &spec,
+        &bars,
+        &["long 25@100#2 -> 100#3 target", "long 25@100#2 -> 100#4 target", "short 50@100#4 -> 100#5 target"],
+    );
+    assert_eq!(ran.equity[1].qty, money("50"));
+    assert_eq!(ran.equity[3].qty, money("-50"));
+    assert_eq!(ran.equity[5].qty, Money::ZERO, "the rule was not true any more");
+}
+
+#[test]
+fn a_target_follows_equity_up_and_down() {
+    let mut spec = sides(|side| side.size = Some(Size::Target(Expr::Constant(0.5))));
+    spec.short = None;
+    let ran = run(&spec, &["100 100 100 100 L", "100 100 100 100 L", "200 200 200 200 L", "100 100 100 100"]);
+    let held: Vec<String> = ran.equity.iter().map(|row| row.qty.to_string()).collect();
+    // 50 at 100; equity 15,000 at 200: 37.5; equity 11,250 at 100: 56.25.
+    assert_eq!(held, ["0", "50", "37.5", "56.25"]);
+}
+
+/// Daily bars whose closes return +10 % and -10 % in turn.
+fn days(count: usize) -> Vec<String> {
+    let mut close = 100.0;
+    let mut bars = Vec::new();
+    for day in 0..count {
+        let flag = if day + 2 == count { " L" } else { "" };
+        bars.push(format!("{close} {close} {close} {close}{flag}"));
+        close = f64::round(close * if day % 2 == 0 { 1.1 } else { 0.9 } * 1e8) / 1e8;
+    }
+    bars
+}
+
+#[test]
+fn volatility_divides_by_the_deviation_of_completed_days() {
+    let mut spec = sides(|side| side.size = Some(Size::Volatility { of: pct("50"), days: 4 }));
+    spec.account.leverage = Ratio::parse("5").unwrap();
+    let run_days = |count: usize| {
+        let bars = days(count);
+        let text: Vec<&str> = bars.iter().map(String::as_str).collect();
+        run_bars(&spec, SymbolSpec::default(), &read(&text, 1_440), 1_440)
+    };
+    assert_eq!(run_days(5).refusals(), ["rejected null_size #4"], "three returns of four");
+    let ran = run_days(6);
+    let row = ran.out.orders.iter().find(|row| row.qty.is_some()).unwrap();
+    // Returns +10, -10, +10, -10 %: deviation 0.1 * sqrt(4/3) a day.
+    let deviation = 0.1 * (4.0_f64 / 3.0).sqrt() * 365_f64.sqrt();
+    let notional = row.qty.unwrap().to_f64() * row.price.unwrap().to_f64();
+    assert!((notional / (10_000.0 * 0.5 / deviation) - 1.0).abs() < 1e-7, "{notional}");
+}
