@@ -1,0 +1,135 @@
+//! Whole pipelines: what is refused and where, what the plan is, and the five laws over random markets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use candleflow_config::{Diagnostics, Document, Overrides, read};
+use candleflow_engine::{Binding, Compiled, compile, explain, session};
+use candleflow_stream::laws;
+use datafusion::{
+    arrow::{array::AsArray, datatypes::Float64Type},
+    prelude::SessionContext,
+};
+use proptest::prelude::*;
+
+const EXAMPLES: [(&str, &str); 3] = [
+    ("ema-cross", include_str!("../../../examples/ema-cross.yaml")),
+    ("dip-buyer", include_str!("../../../examples/dip-buyer.yaml")),
+    ("indicators", include_str!("../../../examples/indicators.yaml")),
+];
+
+fn document(text: &str) -> Document {
+    read("p.yaml", text, &Overrides::default()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn compiled(session: &SessionContext, text: &str, symbol: &str) -> Compiled {
+    let mut errors = Diagnostics::new("p.yaml");
+    let compiled = compile(&document(text), symbol, &session.state(), &mut errors);
+    compiled.unwrap_or_else(|| panic!("{errors}"))
+}
+
+fn errors(text: &str) -> String {
+    let mut errors = Diagnostics::new("p.yaml");
+    let compiled = compile(&document(text), "BTCUSDT", &session().state(), &mut errors);
+    assert_eq!(compiled.is_none(), !errors.is_empty());
+    errors.to_string()
+}
+
+const HEAD: &str = "name: a\nsource: { symbols: [BTCUSDT], interval: 1m }\nparams: { n: 3 }\n";
+const ACCOUNT: &str = "account: { balance: 1000, fees: { maker: 0.1%, taker: 0.1% } }\n";
+
+#[test]
+fn every_mistake_in_a_column_is_told_with_its_place() {
+    let columns = "columns:
+  a: clsoe + 1
+  b: emma(close, 12)
+  c: ema(close, 0)
+  d: ema(close, close)
+  e: avg(close)
+  f: lead(close, 1)
+  g: lag(close, -1)
+  h: ema(close, 3) OVER (ORDER BY time)
+  i: now()
+  j: random()
+  k: close +
+  l: later * 2
+  m: $m
+  n: position.pnl
+  o: macd(close).histogram
+  p: (SELECT max(close) FROM bars)
+  q: symbol + 1
+  r: ema()
+  s: ema(close, 12, 13, 14)
+  t: rank() 
+  u: { every: 90s, is: close }
+  later: close
+";
+    let columns = columns.replace("90s", "1s");
+    insta::assert_snapshot!(errors(&format!("{HEAD}{columns}")));
+}
+
+#[test]
+fn every_mistake_in_a_strategy_is_told_with_its_place() {
+    let strategy = r#"columns: { up: "close > open", size: close }
+strategy:
+  long: { entry: [up, "close", "1", "position.pnl > 'x'", "position.pln > 1"], exit: ["ln(position.pnl) > 0", "ema(position.pnl, 3) > 1", "last_trade.reason = 'stop'"] }
+  size: { quote: "up" }
+  stop_loss: { distance: "nothing" }
+"#;
+    insta::assert_snapshot!(errors(&format!("{HEAD}{strategy}{ACCOUNT}")));
+}
+
+#[test]
+fn the_plan_of_the_first_example_reads_well() {
+    let session = session();
+    let compiled = compiled(&session, EXAMPLES[0].1, "ETHUSDT");
+    insta::assert_snapshot!(explain(&compiled, &session.state()).unwrap());
+}
+
+#[test]
+fn equal_subexpressions_are_computed_once() {
+    let session = session();
+    let text = format!(
+        "{HEAD}columns:\n  a: ema(close, 12) - ema(close, 26)\n  b: ema(close, 12) + 1\n  c: ema(ema(close, 12), 9)\n"
+    );
+    let plan = explain(&compiled(&session, &text, "BTCUSDT"), &session.state()).unwrap();
+    assert_eq!(plan.matches("= ema(close, 12,").count(), 1, "{plan}");
+}
+
+/// The values of one column over a made-up market.
+fn values(expression: &str, rows: usize) -> Vec<Option<f64>> {
+    let session = session();
+    let text = format!("{HEAD}columns:\n  x: {expression}\n");
+    let compiled = compiled(&session, &text, "BTCUSDT");
+    let binding = Binding { columns: true, from: i64::MIN };
+    let mut chain = compiled.chain(&session.state(), &binding).unwrap();
+    let given = chain.process(laws::market("BTCUSDT", 7, rows)).unwrap();
+    let (_, batch) = &given.outputs[0];
+    batch.column_by_name("x").unwrap().as_primitive::<Float64Type>().iter().collect()
+}
+
+#[test]
+fn numbers_mean_what_quants_expect() {
+    assert_eq!(values("1 / 2", 1), [Some(0.5)]);
+    assert_eq!(values("close / (close - close)", 2), [None, None]);
+    assert_eq!(values("sma(1, $n)", 4), [None, None, Some(1.0), Some(1.0)]);
+    let close = values("close", 5);
+    assert_eq!(values("lag(close, 2)", 5)[2..], close[..3]);
+    assert_eq!(values("ema(close, timeperiod => 3)", 5), values("ema(close, $n)", 5));
+    assert_eq!(values("macd(close)['hist']", 80), values("macd(close).hist", 80));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_examples_keep_the_laws(seed: u64, rows in 1usize..900, cuts in proptest::collection::vec(0usize..900, 1..4)) {
+        let session = session();
+        for (name, text) in EXAMPLES {
+            let compiled = compiled(&session, text, "BTCUSDT");
+            let binding = Binding { columns: true, from: 100 * 60_000_000 };
+            let make = || compiled.chain(&session.state(), &binding).expect("a good plan");
+            let input = laws::market("BTCUSDT", seed, rows);
+            laws::check(&make, &input, &cuts).map_err(|e| TestCaseError::fail(format!("{name}: {e}")))?;
+        }
+    }
+}
