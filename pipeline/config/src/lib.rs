@@ -1,0 +1,21 @@
+//! The pipeline file: YAML to a checked [`Document`] whose every value knows its place.
+//!
+//! ```text
+//!  text ──► node (located tree) ──► read (one pass, all errors) ──► Document
+//! ```
+//! Knows YAML and the keys, not SQL: expressions stay text with a place, and whoever plans them reports errors through
+//! the same [`Diagnostics`]. Reads no file and no environment.
+
+mod canonical;
+pub mod diagnostics;
+pub mod document;
+pub mod grammar;
+mod node;
+mod read;
+mod schema;
+
+pub use canonical::canonical;
+pub use diagnostics::{Diagnostic, Diagnostics, Place, nearest};
+pub use document::Document;
+pub use read::{Overrides, read};
+pub use schema::json_schema;
