@@ -1,0 +1,155 @@
+//! A run over an input that does not end: one source brings all keys, each has its chain.
+//!
+//! Rows are computed as they come; chains of different keys do not wait for each other. The run ends when every key is
+//! known up to `to`, or when it is cancelled: `finish` is called in the first case and in a stop, never in a pause.
+
+use crate::{Last, Outcome, Outlets, RunError, outcome::Tally, telemetry};
+use arrow::array::{AsArray, RecordBatch};
+use candleflow_schema::{Input, Micros, Source, Symbol};
+use candleflow_stream::{Chain, Given, columns};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How often sinks that are not eager commit.
+pub const COMMIT_EVERY: Duration = Duration::from_secs(10);
+
+/// The only task of a process that runs all keys.
+const TASK: usize = 0;
+
+/// What a live run is made of.
+pub struct Live<'r> {
+    /// The keys with their operators, in listed order.
+    pub keys: Vec<(Symbol, Chain)>,
+    /// Brings the rows of all keys, in order per key.
+    pub source: Box<dyn Source>,
+    /// The canonical form of the pipeline.
+    pub pipeline: &'r str,
+    /// Rows at or before this event time are warm-up.
+    pub from: Micros,
+    /// The run ends when every key is known up to here.
+    pub to: Option<Micros>,
+    /// Hears of every row that came in: the key's place and the event time.
+    pub progress: &'r (dyn Fn(usize, Micros) + Sync),
+    /// Ends the run as if its input had ended.
+    pub stop: CancellationToken,
+}
+
+struct Driver<'r, 'o> {
+    run: Live<'r>,
+    places: BTreeMap<Symbol, usize>,
+    known: Vec<Micros>,
+    last: Option<Last>,
+    outlets: &'o mut Outlets,
+    tally: Tally,
+}
+
+/// Runs until `to`, a stop, or the end of the source.
+///
+/// # Errors
+/// The first that happens; what was committed before stays.
+pub async fn live(run: Live<'_>, last: Option<Last>, outlets: &mut Outlets) -> Result<Outcome, RunError> {
+    let places = run.keys.iter().enumerate().map(|(i, (s, _))| (s.clone(), i)).collect();
+    let known = vec![Micros::MIN; run.keys.len()];
+    let mut driver = Driver { run, places, known, last, outlets, tally: Tally::default() };
+    let mut commits = every(COMMIT_EVERY);
+    while !driver.arrived() {
+        let stop = driver.run.stop.clone();
+        let input = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = commits.tick() => {
+                driver.outlets.commit().await?;
+                continue;
+            }
+            input = driver.run.source.next() => input?,
+        };
+        match input {
+            Some(Input::Rows(rows)) => driver.rows(&rows).await?,
+            Some(Input::Complete { symbol, time }) => driver.complete(&symbol, time).await?,
+            None => break,
+        }
+    }
+    driver.finish().await
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+impl Driver<'_, '_> {
+    fn arrived(&self) -> bool {
+        self.run.to.is_some_and(|to| self.known.iter().all(|known| *known >= to))
+    }
+
+    /// Rows of several keys: each run of rows of one key goes to its chain.
+    async fn rows(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
+        let failed = |error| RunError::Operator { symbol: "source".into(), error };
+        let schema = rows.schema();
+        let symbol = rows.column(columns::find("live", &schema, "symbol").map_err(failed)?).as_string::<i32>();
+        let time = columns::find("live", &schema, "time").map_err(failed)?;
+        let mut start = 0;
+        while start < rows.num_rows() {
+            let name = symbol.value(start);
+            let end = (start..rows.num_rows()).find(|i| symbol.value(*i) != name).unwrap_or(rows.num_rows());
+            if let Some(place) = self.places.get(name).copied() {
+                let part = rows.slice(start, end - start);
+                let times = columns::times("live", &part, time).map_err(failed)?;
+                let within = self.run.to.map_or(times.len(), |to| times.partition_point(|t| *t <= to));
+                let reached = times.last().copied().unwrap_or(Micros::MIN);
+                self.key(place, part.slice(0, within), &times[..within]).await?;
+                self.known[place] = self.known[place].max(reached);
+                (self.run.progress)(place, reached);
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    async fn key(&mut self, place: usize, rows: RecordBatch, times: &[Micros]) -> Result<(), RunError> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        telemetry::rows_in(rows.num_rows());
+        self.tally.rows(times, self.run.from);
+        let given = self.chain(place, |chain| chain.process(rows))?;
+        self.give(place, given, false).await
+    }
+
+    async fn complete(&mut self, symbol: &Symbol, time: Micros) -> Result<(), RunError> {
+        let Some(place) = self.places.get(symbol).copied() else { return Ok(()) };
+        self.known[place] = self.known[place].max(time);
+        let time = self.run.to.map_or(time, |to| time.min(to));
+        let given = self.chain(place, |chain| chain.advance(time))?;
+        self.give(place, given, false).await?;
+        (self.run.progress)(place, time);
+        self.last.as_mut().map_or(Ok(()), |last| last.complete(place, time))
+    }
+
+    fn chain(
+        &mut self,
+        place: usize,
+        call: impl FnOnce(&mut Chain) -> Result<Given, candleflow_stream::OperatorError>,
+    ) -> Result<Given, RunError> {
+        let (symbol, chain) = &mut self.run.keys[place];
+        call(chain).map_err(|error| RunError::Operator { symbol: symbol.to_string(), error })
+    }
+
+    async fn give(&mut self, place: usize, given: Given, ended: bool) -> Result<(), RunError> {
+        self.outlets.write(place, TASK, given.outputs, ended).await?;
+        let Some(last) = &mut self.last else { return Ok(()) };
+        last.push(place, given.steps)?;
+        if ended { last.end(place, given.finish) } else { Ok(()) }
+    }
+
+    async fn finish(mut self) -> Result<Outcome, RunError> {
+        for place in 0..self.run.keys.len() {
+            let given = self.chain(place, Chain::finish)?;
+            self.give(place, given, true).await?;
+        }
+        self.outlets.commit().await?;
+        self.tally.outcome(self.last, self.outlets, self.run.pipeline)
+    }
+}
