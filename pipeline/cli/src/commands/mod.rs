@@ -1,0 +1,44 @@
+//! One file per command.
+
+mod data;
+mod demo;
+mod exchange;
+mod import;
+mod plan;
+mod run;
+mod serve;
+mod sql;
+mod sync;
+mod topics;
+mod up;
+
+use crate::{
+    args::{Args, Command},
+    settings::Settings,
+};
+use clap::CommandFactory;
+use std::process::ExitCode;
+
+/// Runs what was asked for.
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(args.lake, args.kafka, args.log)?;
+    match args.command {
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Up(args) => up::up(args, &settings).await,
+        Command::Import(args) => import::import(args, &settings).await,
+        Command::Sync(args) => sync::sync(args, &settings).await,
+        Command::Run(args) => run::run(args, &settings).await,
+        Command::Explain(args) => plan::explain(&args),
+        Command::Validate(args) => plan::validate(&args),
+        Command::Schema => plan::schema(),
+        Command::Sql(args) => sql::sql(args, &settings).await,
+        Command::Data(command) => data::data(command, &settings).await,
+        Command::Topics(command) => topics::topics(command, &settings).await,
+        Command::Exchange(args) => exchange::exchange(args, &settings).await,
+        Command::Serve(args) => serve::serve(args, &settings).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "candleflow", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

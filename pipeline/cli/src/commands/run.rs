@@ -1,0 +1,41 @@
+//! `run`: a pipeline over history, or live on a topic.
+
+use crate::{
+    args::RunArgs,
+    exit::usage,
+    settings::Settings,
+    talk::Work,
+    wiring::{self, run},
+};
+use candleflow_schema::time;
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+pub(super) async fn run(args: RunArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let prepared = run::prepare(&args.file, &args.set, &args.symbols)?;
+    let lake = wiring::lake(settings)?;
+    let cancel = wiring::interrupt();
+    run::announce(&prepared);
+    let report = if args.live {
+        if args.threads.is_some() {
+            return Err(usage("--threads is for runs over history"));
+        }
+        let log = wiring::kafka(settings, "run --live")?;
+        let work = Work::new("live", 0);
+        let bars = AtomicU64::new(0);
+        let progress = |_: usize, at: i64| work.at(bars.fetch_add(1, Ordering::Relaxed) + 1, &time::format(at));
+        let report = run::on_topic(&prepared, &lake, log, &args, &progress, cancel).await;
+        work.done();
+        report?
+    } else {
+        run::over_history(&prepared, &lake, &args, cancel).await?
+    };
+    if args.json {
+        report.show_json()?
+    } else {
+        report.show(args.chains)?
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,77 @@
+//! `sync`: the exchange's bars into topics and the lake.
+
+use crate::{
+    args::SyncArgs,
+    exit::usage,
+    settings::Settings,
+    talk::{Work, print},
+    wiring::{self, clock, copy::Copy, sync},
+};
+use candleflow_schema::{Interval, time::DAY};
+use std::{
+    process::ExitCode,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let exchange: url::Url = args.exchange.parse().map_err(|e| usage(format!("--exchange {}: {e}", args.exchange)))?;
+    let stream = match &args.stream {
+        Some(text) => text.parse().map_err(|e| usage(format!("--stream {text}: {e}")))?,
+        None => clock::stream_of(&exchange)?,
+    };
+    let interval: Interval = args.interval.parse().map_err(usage)?;
+    let lake = wiring::lake(settings)?;
+    let log = match (&settings.kafka, args.follow) {
+        (None, false) => None,
+        _ => Some(wiring::kafka(settings, "sync --follow")?),
+    };
+    let cancel = wiring::interrupt();
+    let market = clock::of(&exchange, &cancel).await;
+    let wanted = sync::Sync {
+        exchange,
+        stream,
+        symbols: args.symbols.iter().map(|s| s.as_str().into()).collect(),
+        interval,
+        since: args.since.unwrap_or_else(|| interval.open_of(market.now() - 30 * DAY)),
+        follow: args.follow,
+        to: args.to,
+    };
+    let ending = cancel.child_token();
+    let copy = match &log {
+        Some(log) if !args.no_copy => {
+            // The topic must be there before it can be copied.
+            log.create_topic(
+                &candleflow_topics::klines::topic_of(interval),
+                4,
+                &candleflow_topics::TopicConfig::default(),
+            )
+            .await?;
+            Some(Copy::start(log.clone(), lake.clone(), interval, ending.clone()))
+        }
+        _ => None,
+    };
+    let seen = Arc::new(sync::Seen::default());
+    let work = Work::new("sync", 0);
+    let task = sync::sync(wanted, lake, log, market.clone(), seen.clone(), cancel.clone());
+    tokio::pin!(task);
+    let synced = loop {
+        tokio::select! {
+            done = &mut task => break done,
+            () = tokio::time::sleep(Duration::from_millis(200)) => {
+                work.at(seen.records.load(Ordering::Relaxed), &candleflow_schema::time::format(market.now()));
+            }
+        }
+    };
+    work.done();
+    let synced = synced?;
+    if let Some(mut copy) = copy {
+        if synced.to_topic > 0 && !cancel.is_cancelled() {
+            copy.reach(&synced.known).await?;
+        }
+        ending.cancel();
+        copy.join().await?;
+    }
+    print(&synced.text())?;
+    Ok(ExitCode::SUCCESS)
+}

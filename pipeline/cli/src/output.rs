@@ -1,0 +1,113 @@
+//! Batches for people and programs: table, CSV, JSON lines, Arrow IPC, Parquet.
+
+use crate::args::Format;
+use arrow::{
+    array::RecordBatch,
+    csv,
+    datatypes::{DataType, SchemaRef, TimeUnit},
+    ipc::writer::StreamWriter,
+    json,
+    util::display::{ArrayFormatter, FormatOptions},
+};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use parquet::arrow::ArrowWriter;
+use std::io::Write;
+
+/// Times as RFC 3339 in UTC, whatever the format.
+const TIME: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
+
+/// Writes batches as they come.
+pub(crate) struct Output {
+    sink: Sink,
+    rows: usize,
+}
+
+enum Sink {
+    Table(Box<dyn Write + Send>, SchemaRef, Vec<RecordBatch>),
+    Csv(Box<csv::Writer<Box<dyn Write + Send>>>),
+    Json(json::LineDelimitedWriter<Box<dyn Write + Send>>),
+    Arrow(Box<StreamWriter<Box<dyn Write + Send>>>),
+    Parquet(Box<ArrowWriter<Box<dyn Write + Send>>>),
+}
+
+impl Output {
+    /// Output of rows of `schema` to `out`.
+    pub(crate) fn new(format: Format, schema: SchemaRef, out: Box<dyn Write + Send>) -> anyhow::Result<Self> {
+        let sink = match format {
+            Format::Table => Sink::Table(out, schema, Vec::new()),
+            Format::Csv => {
+                let mut writer = csv::WriterBuilder::new()
+                    .with_header(true)
+                    .with_timestamp_tz_format(TIME.into())
+                    .with_timestamp_format(TIME.into())
+                    .build(out);
+                // The header stands even where there are no rows.
+                writer.write(&RecordBatch::new_empty(schema))?;
+                Sink::Csv(Box::new(writer))
+            }
+            Format::Json => Sink::Json(json::WriterBuilder::new().with_explicit_nulls(true).build(out)),
+            Format::Arrow => Sink::Arrow(Box::new(StreamWriter::try_new(out, &schema)?)),
+            Format::Parquet => Sink::Parquet(Box::new(ArrowWriter::try_new(out, schema, None)?)),
+        };
+        Ok(Self { sink, rows: 0 })
+    }
+
+    /// The next rows.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+        self.rows += batch.num_rows();
+        match &mut self.sink {
+            Sink::Table(_, _, batches) => batches.push(batch.clone()),
+            Sink::Csv(writer) => writer.write(batch)?,
+            Sink::Json(writer) => writer.write(batch)?,
+            Sink::Arrow(writer) => writer.write(batch)?,
+            Sink::Parquet(writer) => writer.write(batch)?,
+        }
+        Ok(())
+    }
+
+    /// No more rows; says how many there were.
+    pub(crate) fn finish(self) -> anyhow::Result<usize> {
+        match self.sink {
+            Sink::Table(mut out, schema, batches) => writeln!(out, "{}", table(&schema, &batches)?)?,
+            Sink::Csv(writer) => writer.into_inner().flush()?,
+            Sink::Json(mut writer) => {
+                writer.finish()?;
+                writer.into_inner().flush()?;
+            }
+            Sink::Arrow(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()?.flush()?;
+            }
+            Sink::Parquet(writer) => {
+                writer.into_inner()?.flush()?;
+            }
+        }
+        Ok(self.rows)
+    }
+}
+
+/// A table for people: numbers to the right.
+pub(crate) fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> anyhow::Result<String> {
+    let options = FormatOptions::default()
+        .with_null("")
+        .with_timestamp_tz_format(Some(TIME))
+        .with_timestamp_format(Some(TIME))
+        .with_display_error(true);
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(schema.fields().iter().map(|f| f.name().clone()));
+    for batch in batches {
+        let columns =
+            batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            table.add_row(columns.iter().map(|c| c.value(row).to_string()));
+        }
+    }
+    for (column, field) in table.column_iter_mut().zip(schema.fields()) {
+        if field.data_type().is_numeric() || matches!(field.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _))
+        {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    Ok(table.to_string())
+}

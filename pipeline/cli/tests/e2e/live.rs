@@ -1,0 +1,185 @@
+//! Live runs through the local exchange: the same digest as history, in one process and in three, whatever breaks.
+
+use crate::support::{Home, kafka, shared};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Bars of some symbols; the last symbol stops trading in the middle.
+fn bars(home: &Home) -> Option<Vec<String>> {
+    let folder = shared()?.join("klines_1m");
+    let mut files = Vec::new();
+    for (symbol, rows) in [("BTCUSDT", 9_000), ("ETHUSDT", 9_000), ("XRPUSDT", 7_900)] {
+        let packed = folder.join(format!("{symbol}-1m-20210420-20210520.csv.gz"));
+        let output = std::process::Command::new("gzip").args(["-dc"]).arg(packed).output().expect("gzip");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let head: Vec<&str> = text.lines().take(rows + 1).collect();
+        files.push(home.write(&format!("{symbol}-1m.csv"), &(head.join("\n") + "\n")));
+    }
+    Some(files)
+}
+
+const PIPELINE: &str = "
+name: parity
+source: { symbols: [BTCUSDT, ETHUSDT, XRPUSDT], interval: 1m }
+columns:
+  fast: ema(close, 5)
+  slow: ema(close, 21)
+  trend: { every: 15m, is: \"sma(close, 4)\" }
+strategy:
+  long:  { entry: \"crossover(fast, slow) AND close > trend\", exit: \"crossunder(fast, slow) OR position.bars > 90\" }
+  short: { entry: \"crossunder(fast, slow)\", exit: \"crossover(fast, slow)\" }
+  size: { equity: 20% }
+  stop_loss: 1%
+account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, slippage: { pct: 0.02% } }
+sinks: [orders, trades, equity, metrics, { topic: signals.parity }]
+";
+
+const SINCE: &str = "2021-04-20";
+const START: &str = "2021-04-25T00:00";
+const FROM: &str = "2021-04-25T02:00";
+const TO: &str = "2021-04-25T12:00";
+
+/// The digest over the imported bars.
+fn by_import(files: &[String], home: &Home) -> String {
+    let other = Home::new();
+    let files: Vec<String> = files.iter().map(|f| home.path(f).display().to_string()).collect();
+    let mut args = vec!["import", "--complete"];
+    args.extend(files.iter().map(String::as_str));
+    other.run(&args).good();
+    other.write("parity.yaml", PIPELINE);
+    let said = other.run(&["run", "parity.yaml", "--from", FROM, "--to", TO]).good();
+    assert!(said.out.contains(" trades"), "{said:?}");
+    said.value("digest").to_owned()
+}
+
+/// Volume and number of bars of the lake, by symbol, up to `TO`.
+fn klines(home: &Home) -> String {
+    let sql = format!(
+        "select symbol, count(*), count(distinct open_time), sum(volume), sum(close) from klines_exact where time <= '{TO}:00Z' group by 1 order by 1"
+    );
+    home.run(&["sql", &sql, "--format", "csv"]).good().out
+}
+
+#[test]
+fn one_process_with_every_fault_gives_the_digest_of_the_import() {
+    let home = Home::new();
+    let Some(files) = bars(&home) else { return };
+    let expected = by_import(&files, &home);
+    home.write("parity.yaml", PIPELINE);
+    let exchange = format!("replay:{}", files.join(","));
+    let up = home.start(
+        "up",
+        &[
+            "up",
+            "parity.yaml",
+            "--exchange",
+            &exchange,
+            "--speed",
+            "1500",
+            "--start",
+            START,
+            "--since",
+            SINCE,
+            "--from",
+            FROM,
+            "--to",
+            TO,
+            "--faults",
+            "all",
+            "--listen",
+            "127.0.0.1:0",
+        ],
+    );
+    let said = up.end(PATIENCE).good();
+    assert_eq!(said.value("digest"), expected, "{said:?}");
+    let imported = Home::new();
+    let paths: Vec<String> = files.iter().map(|f| home.path(f).display().to_string()).collect();
+    let mut args = vec!["import"];
+    args.extend(paths.iter().map(String::as_str));
+    imported.run(&args).good();
+    assert_eq!(klines(&home), klines(&imported));
+    let signals = home.run(&["topics", "peek", "signals.parity", "-n", "1"]).good();
+    assert!(signals.out.contains("\"action\":"), "{signals:?}");
+}
+
+#[test]
+fn three_processes_over_kafka_give_the_digest_of_the_import() {
+    let home = Home::new();
+    let (Some(files), Some(kafka)) = (bars(&home), kafka()) else { return };
+    let expected = by_import(&files, &home);
+    home.write("parity.yaml", PIPELINE);
+    // Topics of an earlier test on the same broker would be taken for this one's.
+    for topic in ["klines.1m", "candleflow.sync", "signals.parity"] {
+        home.run(&["--kafka", &kafka, "topics", "delete", topic]);
+    }
+    let mut args = vec!["exchange", "--speed", "1500", "--start", START, "--listen", "127.0.0.1:0", "--replay"];
+    args.extend(files.iter().map(String::as_str));
+    let exchange = home.start("exchange", &args);
+    let url = exchange.line("CANDLEFLOW_EXCHANGE=", PATIENCE);
+    let sync_args = [
+        "--kafka",
+        &kafka,
+        "sync",
+        "--follow",
+        "--symbols",
+        "BTCUSDT,ETHUSDT,XRPUSDT",
+        "--exchange",
+        &url,
+        "--since",
+        SINCE,
+        "--to",
+        TO,
+    ];
+    let first = home.start("sync1", &sync_args);
+    let run = home.start("run", &["--kafka", &kafka, "run", "parity.yaml", "--live", "--from", FROM, "--to", TO]);
+    // The first sync is killed under way; the second goes on where the topic says that it was.
+    let until = std::time::Instant::now() + Duration::from_secs(8);
+    while std::time::Instant::now() < until {
+        crate::support::pause();
+    }
+    first.kill();
+    let second = home.start("sync2", &sync_args);
+    let said = run.end(PATIENCE).good();
+    assert_eq!(said.value("digest"), expected, "{said:?}");
+    second.end(PATIENCE).good();
+    let history = home.run(&["run", "parity.yaml", "--from", FROM, "--to", TO]).good();
+    assert_eq!(history.value("digest"), expected, "{history:?}");
+}
+
+#[test]
+fn a_second_sync_fences_the_first() {
+    let home = Home::new();
+    let (Some(files), Some(kafka)) = (bars(&home), kafka()) else { return };
+    // A length of bar of its own keeps this test apart from others on the same broker.
+    let mut args = vec!["exchange", "--speed", "600", "--start", START, "--listen", "127.0.0.1:0", "--replay"];
+    args.extend(files.iter().map(String::as_str));
+    let exchange = home.start("exchange", &args);
+    let url = exchange.line("CANDLEFLOW_EXCHANGE=", PATIENCE);
+    let sync = |name: &str, extra: &[&str]| {
+        let mut args = vec![
+            "--kafka",
+            &kafka,
+            "sync",
+            "--follow",
+            "--symbols",
+            "BTCUSDT",
+            "--interval",
+            "3m",
+            "--exchange",
+            &url,
+            "--since",
+            START,
+        ];
+        args.extend_from_slice(extra);
+        home.start(name, &args)
+    };
+    let first = sync("first", &["--no-copy"]);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !home.run(&["--kafka", &kafka, "topics", "peek", "klines.3m", "-n", "1"]).out.contains("BTCUSDT") {
+        assert!(std::time::Instant::now() < deadline, "the first sync wrote nothing");
+        crate::support::pause();
+    }
+    let _second = sync("second", &["--no-copy"]);
+    assert_eq!(first.end(PATIENCE).code, 4);
+}
