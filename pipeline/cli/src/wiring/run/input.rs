@@ -1,0 +1,64 @@
+//! Which bars a run reads: the pinned state of `klines`, how much warm-up, and where each symbol begins.
+
+use crate::{args::RunArgs, exit::usage};
+use arrow::{array::AsArray, datatypes::TimestampMicrosecondType};
+use candleflow_engine::Compiled;
+use candleflow_lake::{At, Lake, Read};
+use candleflow_schema::{Interval, Micros, Symbol};
+
+/// Event times of a symbol's bars.
+pub(crate) async fn times(
+    lake: &Lake,
+    interval: Interval,
+    symbol: &Symbol,
+    from: Micros,
+    to: Micros,
+    at: &At,
+) -> anyhow::Result<Vec<Micros>> {
+    let read = Read {
+        columns: Some(vec!["time".into()]),
+        ..Read::of(interval, std::slice::from_ref(symbol), from, to).at(at.clone())
+    };
+    let mut times = Vec::new();
+    if !lake.tables().await?.iter().any(|t| t == candleflow_lake::KLINES_TABLE) {
+        return Ok(times);
+    }
+    for mut cursor in lake.read_klines(&read).await? {
+        while let Some(batch) = cursor.next().await? {
+            times.extend_from_slice(batch.column(0).as_primitive::<TimestampMicrosecondType>().values());
+        }
+    }
+    Ok(times)
+}
+
+/// How many bars before `from` a run reads.
+pub(super) fn warmup(args: &RunArgs, compiled: &Compiled) -> anyhow::Result<Option<usize>> {
+    match args.warmup.as_deref() {
+        None => Ok(compiled.warmup),
+        Some("all") => Ok(None),
+        Some(text) => {
+            text.parse().map(Some).map_err(|_| usage(format!("--warmup {text}: write a number of bars or 'all'")))
+        }
+    }
+}
+
+/// The event time after which a symbol's input begins, given those of its bars up to `from`.
+pub(super) fn first(times: &[Micros], warmup: Option<usize>) -> Micros {
+    match warmup {
+        Some(bars) if times.len() > bars => times[times.len() - bars - 1],
+        _ => Micros::MIN,
+    }
+}
+
+/// The state of `klines` that a run reads, and its number.
+pub(super) async fn pinned(lake: &Lake) -> anyhow::Result<(At, Option<i64>)> {
+    if !lake.tables().await?.iter().any(|t| t == candleflow_lake::KLINES_TABLE) {
+        return Err(usage(format!(
+            "the lake {} has no bars yet: run 'candleflow import' or 'candleflow sync'",
+            lake.url()
+        )));
+    }
+    let snapshot = lake.snapshot(candleflow_lake::KLINES_TABLE, None).await?;
+    let version = i64::try_from(snapshot.version()).ok();
+    Ok((At::Files(snapshot.files().clone()), version))
+}

@@ -1,0 +1,18 @@
+//! A run of a pipeline: over history from the lake, or live from the lake and then a topic.
+//!
+//! ```text
+//!  file ─► prepare ─► history or live ─► keep: outputs, metrics, and last of all the `runs` row
+//!                       ▲
+//!                     input: which bars, from where, since when
+//! ```
+
+mod history;
+mod input;
+mod keep;
+mod live;
+mod prepare;
+
+pub(crate) use history::over_history;
+pub(crate) use input::times;
+pub(crate) use live::on_topic;
+pub(crate) use prepare::{Prepared, announce, prepare};
