@@ -1,6 +1,6 @@
 //! The rolling primitives against direct computation, over more rows than any of their capacities.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
 
 mod common;
 
