@@ -29,7 +29,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-## Figures of topics on this machine.
+## Figures of this machine: topics, indicators beside TA-Lib.
 bench:
 	deploy/dev/bench
 

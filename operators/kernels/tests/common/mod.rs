@@ -80,6 +80,13 @@ impl Bars {
         self.volume.push(volume);
     }
 
+    /// Appends the prices and volumes of later bars.
+    pub(crate) fn extend(&mut self, later: &Bars) {
+        for row in 0..later.len() {
+            self.push([later.open[row], later.high[row], later.low[row], later.close[row], later.volume[row]]);
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.open.len()
     }
