@@ -224,13 +224,8 @@ impl Returns {
         ratio(self.mean * PERIODS.sqrt(), self.downside)
     }
 
-    /// Linear interpolation between the order statistics.
     pub(super) fn quantile(&self, share: f64) -> Option<f64> {
-        let last = self.sorted.len().checked_sub(1)?;
-        let place = share * last as f64;
-        let (low, part) = (place.floor() as usize, place - place.floor());
-        let high = (low + 1).min(last);
-        Some(self.sorted[low] + (self.sorted[high] - self.sorted[low]) * part)
+        quantile(&self.sorted, share)
     }
 
     /// Mean of the returns that are not above the quantile.
@@ -239,6 +234,15 @@ impl Returns {
         let count = self.sorted.partition_point(|value| *value <= level);
         ratio(sum(&self.sorted[..count]), count as f64)
     }
+}
+
+/// Of sorted values, by linear interpolation between neighbours; `None` of none.
+pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let place = share * last as f64;
+    let (low, part) = (place.floor() as usize, place - place.floor());
+    let high = (low + 1).min(last);
+    Some(sorted[low] + (sorted[high] - sorted[low]) * part)
 }
 
 fn sum(values: &[f64]) -> f64 {
