@@ -30,7 +30,7 @@ pub struct Problem {
     pub kind: String,
     /// The status in words.
     #[schema(example = "Bad Request")]
-    pub title: String,
+    pub title: &'static str,
     /// The status.
     #[schema(example = 400)]
     pub status: u16,
@@ -38,13 +38,13 @@ pub struct Problem {
     pub detail: String,
     /// The path that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
+    pub instance: Option<Box<str>>,
     /// The limit that was hit: `rows`, `bytes`, `time`, `memory`, ...
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<&'static str>,
     /// Each parameter that cannot be used.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<BadParameter>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: Box<[BadParameter]>,
 }
 
 /// A parameter that cannot be used.
@@ -64,12 +64,12 @@ impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("{KIND}{kind}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             instance: None,
             limit: None,
-            errors: vec![],
+            errors: Box::default(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Problem {
             None => format!("{} is missing, expected {}", e.parameter, e.expected),
         };
         let detail = errors.iter().map(said).collect::<Vec<_>>().join("; ");
-        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "parameter", detail) }
+        Self { errors: errors.into(), ..Self::new(StatusCode::BAD_REQUEST, "parameter", detail) }
     }
 
     /// Something that is not there.
@@ -168,7 +168,7 @@ pub(crate) fn dress(mut response: Response, path: &str) -> Response {
         return response;
     }
     let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| of_framework(status, path));
-    let problem = Problem { instance: Some(path.to_owned()), ..problem };
+    let problem = Problem { instance: Some(path.into()), ..problem };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.remove(header::CONTENT_LENGTH);
