@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("candleflow-topics", &["schema"]),
     ("candleflow-files", &["schema"]),
     ("candleflow-lake", &["schema", "features"]),
-    ("candleflow-config", &["schema"]),
+    ("candleflow-config", &["schema", "kernels"]),
     ("candleflow-stream", &["schema", "kernels"]),
     ("candleflow-functions", &["schema", "kernels", "features"]),
     ("candleflow-engine", &["schema", "kernels", "stream", "functions", "lake", "config", "features"]),

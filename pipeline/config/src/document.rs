@@ -1,6 +1,14 @@
-//! The pipeline file as typed values, each with its place. Field names are the file's keys.
+//! The pipeline file as typed values, with their places where something may still be wrong with them. Field names are the
+//! file's keys; every default is filled in.
+
+mod account;
+mod strategy;
+
+pub use account::{Account, Filters};
+pub use strategy::{EntryRule, ExitRule, Level, Limits, Order, Side, Size, Strategy, Target, Targets, Trailing};
 
 use crate::diagnostics::Place;
+use candleflow_kernels::strategy::{Fills, Profile};
 use candleflow_schema::Interval;
 use std::collections::BTreeMap;
 
@@ -44,6 +52,10 @@ pub struct Document {
     pub account: Option<Account>,
     /// How orders are filled.
     pub fills: Fills,
+    /// Length of the finer bars; present exactly when `fills.path` is `detail`.
+    pub detail: Option<Located<Interval>>,
+    /// Whose habits were the defaults.
+    pub profile: Option<Located<Profile>>,
     /// Which outputs are kept.
     pub sinks: Vec<Located<SinkDef>>,
 }
@@ -68,164 +80,6 @@ pub struct Column {
     pub every: Option<Located<Interval>>,
     /// Its expression.
     pub is: Expr,
-}
-
-/// `strategy`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Strategy {
-    /// Rules that buy first.
-    pub long: Option<Side>,
-    /// Rules that sell first.
-    pub short: Option<Side>,
-    /// How much.
-    pub size: Located<Size>,
-    /// What an opposite entry does to a position.
-    pub on_opposite: OnOpposite,
-}
-
-/// `long` or `short`, with the strategy's own levels where the side gives none.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Side {
-    /// Any of these enters.
-    pub entry: Vec<Rule>,
-    /// Any of these leaves.
-    pub exit: Vec<Rule>,
-    /// Where a loss is cut.
-    pub stop_loss: Option<Located<Level>>,
-    /// Where a profit is taken.
-    pub take_profit: Option<Located<Level>>,
-}
-
-/// An entry or exit rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// True on a bar: the rule acts.
-    pub when: Expr,
-    /// A label that its orders and trades carry.
-    pub tag: Option<String>,
-}
-
-/// A stop or a target.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Level {
-    /// A fraction of the fill price.
-    Percent(Number),
-    /// A distance from the fill price.
-    Distance(Expr),
-    /// A price.
-    Price(Expr),
-}
-
-/// How much an entry buys or sells.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Size {
-    /// A fraction of equity.
-    Equity(Number),
-    /// A fraction of free cash.
-    Cash(Number),
-    /// An amount of the quote asset, fees apart.
-    Quote(Expr),
-    /// An amount of the base asset, fees apart.
-    Base(Expr),
-}
-
-/// `on_opposite`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnOpposite {
-    /// Close and enter at the same price.
-    Reverse,
-    /// Not heard.
-    Ignore,
-    /// Close only.
-    Close,
-}
-
-/// `account`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Account {
-    /// Money at the beginning, for each symbol.
-    pub balance: Located<Number>,
-    /// Fee of orders that rested, a fraction.
-    pub maker: Number,
-    /// Fee of all others, a fraction.
-    pub taker: Number,
-    /// Fee of every order, in the quote asset.
-    pub fixed: Number,
-    /// How much worse market and stop fills are, a fraction.
-    pub slippage: Number,
-    /// Tick, step and minimums.
-    pub filters: Filters,
-}
-
-/// `account.filters`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Filters {
-    /// None.
-    None,
-    /// These.
-    Given {
-        /// Smallest step of a price.
-        tick: Option<Number>,
-        /// Smallest step of a quantity.
-        step: Option<Number>,
-        /// Smallest quantity of an order.
-        min_qty: Option<Number>,
-        /// Smallest notional of an order.
-        min_notional: Option<Number>,
-    },
-}
-
-/// `fills`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fills {
-    /// When market orders fill.
-    pub at: FillAt,
-    /// In which order a bar's prices are believed to have come.
-    pub path: Path,
-    /// Whether stops and targets act in the bar of entry.
-    pub entry_bar_stops: bool,
-    /// Whether bars without volume fill orders.
-    pub zero_volume: ZeroVolume,
-    /// What becomes of open trades when the input ends.
-    pub at_end: AtEnd,
-}
-
-/// `fills.at`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FillAt {
-    /// At the open of the next bar that exists.
-    NextOpen,
-    /// At the close of the bar that decided: optimistic.
-    Close,
-}
-
-/// `fills.path`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
-    /// Whatever is worse.
-    Pessimistic,
-    /// Open, high, low, close.
-    Ohlc,
-    /// The nearer extreme first.
-    Nearest,
-}
-
-/// `fills.zero_volume`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ZeroVolume {
-    /// Nothing fills in them.
-    Wait,
-    /// They are like any other.
-    Fill,
-}
-
-/// `fills.at_end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AtEnd {
-    /// Open trades stay open and are marked.
-    Mark,
-    /// A market exit at the last close.
-    Close,
 }
 
 /// One of `sinks`.

@@ -13,8 +13,9 @@ pub mod grammar;
 mod node;
 mod read;
 mod schema;
+mod words;
 
-pub use canonical::canonical;
+pub use canonical::{canonical, settings};
 pub use diagnostics::{Diagnostic, Diagnostics, Place, nearest};
 pub use document::Document;
 pub use read::{Overrides, read};

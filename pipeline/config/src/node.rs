@@ -40,6 +40,12 @@ pub(crate) struct Key {
 }
 
 impl Node {
+    /// The value of a key, where this is a block that has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        let Kind::Map(list) = &self.kind else { return None };
+        list.iter().find(|(k, _)| k.text == key).map(|(_, node)| node)
+    }
+
     /// What to call it in an error.
     pub(crate) fn describe(&self) -> String {
         match &self.kind {

@@ -3,14 +3,21 @@
 //! Keys are checked against the [`grammar`](crate::grammar). A value that cannot be used is reported and left out; the
 //! document is given only when nothing was reported.
 
+mod account;
+mod levels;
+mod meet;
+mod profile;
 mod strategy;
 mod value;
+
+pub(crate) use levels::percent_text;
 
 use crate::{
     diagnostics::{Diagnostics, Place, nearest},
     document::{Column, Document, Located, Number, SinkDef, Source, Table},
     grammar::{self, Block},
     node::{self, Key, Kind, Node},
+    words,
 };
 use candleflow_schema::Interval;
 use std::collections::BTreeMap;
@@ -79,7 +86,37 @@ impl Reader {
         Some(Entries { place: node.place, map })
     }
 
+    /// The only key of a block that has exactly one.
+    fn exactly_one<'n>(&mut self, block: &Block, node: &'n Node, what: &str) -> Option<(&'static str, &'n Node)> {
+        let entries = self.block(block, node)?;
+        let keys: Vec<_> = block.keys.iter().map(|k| k.name).collect();
+        self.one_among(&entries, what, &keys)
+    }
+
+    fn one_among<'n>(
+        &mut self,
+        entries: &Entries<'n>,
+        what: &str,
+        keys: &[&'static str],
+    ) -> Option<(&'static str, &'n Node)> {
+        let mut found = keys.iter().filter_map(|k| entries.get(k).map(|n| (*k, n)));
+        match (found.next(), found.next()) {
+            (Some(one), None) => Some(one),
+            (one, _) => {
+                let count = if one.is_none() { "none" } else { "several" };
+                self.errors
+                    .add(entries.place, format!("{what}: expected exactly one of {}, found {count}", keys.join(", ")));
+                None
+            }
+        }
+    }
+
     fn document(&mut self, root: &Node, overrides: &Overrides) -> Option<Document> {
+        let profile = root.get("profile").and_then(|n| {
+            let value = self.choice(n, "profile", &words::PROFILE)?;
+            Some(Located { place: n.place, value })
+        });
+        let root = &profile.as_ref().map_or_else(|| root.clone(), |p| profile::applied(root, p));
         let top = self.block(&grammar::PIPELINE, root)?;
         let name = top.get("name").and_then(|n| self.name(n));
         let source = top.get("source").and_then(|n| self.source(n, &overrides.symbols));
@@ -88,7 +125,7 @@ impl Reader {
         let columns = top.get("columns").map(|n| self.columns(n)).unwrap_or_default();
         let strategy = top.get("strategy").map(|n| self.strategy(n));
         let account = top.get("account").map(|n| self.account(n));
-        let fills = self.fills(top.get("fills"));
+        let (fills, detail) = self.fills(top.get("fills"));
         let sinks = self.sinks(top.get("sinks"), strategy.is_some());
         if strategy.is_some() && account.is_none() {
             let place = top.map.get("strategy").map_or(top.place, |(k, _)| k.place);
@@ -104,7 +141,12 @@ impl Reader {
             let place = top.map.get("account").map_or(top.place, |(k, _)| k.place);
             self.errors.add(place, "an account without a strategy does nothing: remove it or add a strategy");
         }
+        if let (Some(node), Some(Some(strategy))) = (top.get("strategy"), &strategy) {
+            self.contradictions(strategy, node);
+        }
         if let Some(source) = &source {
+            self.meet(source, strategy.as_ref().and_then(Option::as_ref), account.as_ref().and_then(Option::as_ref));
+            self.finer(source, detail.as_ref());
             let known: Vec<&str> = source.symbols.iter().map(|s| s.value.as_str()).collect();
             for (symbol, own) in &per_symbol {
                 let place = own.values().next().map_or(top.place, |v| v.place);
@@ -128,6 +170,8 @@ impl Reader {
             strategy: strategy.flatten(),
             account: account.flatten(),
             fills,
+            detail,
+            profile,
             sinks,
         })
     }
@@ -146,7 +190,7 @@ impl Reader {
     fn source(&mut self, node: &Node, symbols: &[String]) -> Option<Source> {
         let entries = self.block(&grammar::SOURCE, node)?;
         let exchange = match entries.get("exchange") {
-            Some(n) => self.one_of(n, "exchange", &["binance"])?,
+            Some(n) => Located { place: n.place, value: self.choice(n, "exchange", &[("binance", "binance")])? },
             None => Located { place: node.place, value: "binance" },
         };
         let interval = entries.get("interval").and_then(|n| self.interval(n));

@@ -2,7 +2,7 @@
 
 use crate::{
     document::Table,
-    grammar::{Block, FILTERS, HIGHER, Holds, Key, LEVEL, PIPELINE, RULE},
+    grammar::{Block, HIGHER, Holds, Key, PIPELINE},
 };
 use serde_json::{Map, Value, json};
 
@@ -17,42 +17,68 @@ pub fn json_schema() -> Value {
 fn block(block: &Block) -> Value {
     let properties: Map<String, Value> = block.keys.iter().map(|k| (k.name.to_owned(), key(k))).collect();
     let required: Vec<_> = block.keys.iter().filter(|k| k.required).map(|k| k.name).collect();
-    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+    let mut value =
+        json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required });
+    if block.exactly_one {
+        value["minProperties"] = json!(1);
+        value["maxProperties"] = json!(1);
+    }
+    value
 }
 
 fn key(key: &Key) -> Value {
     let mut value = holds(key.holds);
     value["description"] = json!(key.doc);
+    if !key.default.is_empty() {
+        value["default"] = default(key);
+    }
     value
 }
 
+/// The default as the kind of value that a file would hold.
+fn default(key: &Key) -> Value {
+    let (text, words) = (key.default, matches!(key.holds, Holds::OneOf(_) | Holds::Word | Holds::Percent));
+    match serde_json::from_str(text) {
+        Ok(value) if !words => value,
+        _ => json!(text),
+    }
+}
+
 fn holds(kind: Holds) -> Value {
-    let expression = || json!({ "type": ["string", "number"] });
+    let number = || json!({ "type": "number" });
     match kind {
         Holds::Word | Holds::Expression => json!({ "type": "string" }),
         Holds::OneOf(words) => json!({ "enum": words }),
-        Holds::Number => json!({ "type": "number" }),
+        Holds::Number => number(),
+        Holds::Count => json!({ "type": "integer", "minimum": 1 }),
         Holds::Percent => json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?%$" }),
         Holds::Bool => json!({ "type": "boolean" }),
-        Holds::Amount => expression(),
+        Holds::Amount => json!({ "type": ["string", "number"] }),
         Holds::Words => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true }),
-        Holds::Rules => {
-            let one = json!({ "anyOf": [{ "type": "string" }, block(&RULE)] });
-            json!({ "anyOf": [{ "type": "string" }, block(&RULE), { "type": "array", "items": one, "minItems": 1 }] })
-        }
-        Holds::Level => json!({ "anyOf": [holds(Holds::Percent), block(&LEVEL)] }),
         Holds::Block(inner) => block(inner),
+        Holds::Either(kinds) => json!({ "anyOf": kinds.iter().map(|k| holds(*k)).collect::<Vec<_>>() }),
+        Holds::OneOrMore(one) => {
+            let one = holds(*one);
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        }
+        Holds::List(one) => json!({ "type": "array", "items": holds(*one), "minItems": 1 }),
         Holds::Named("number") => {
-            let numbers = json!({ "type": "object", "additionalProperties": { "type": "number" } });
+            let numbers = json!({ "type": "object", "additionalProperties": number() });
             json!({
                 "type": "object",
                 "properties": { "per_symbol": { "type": "object", "additionalProperties": numbers } },
-                "additionalProperties": { "type": "number" }
+                "additionalProperties": number()
             })
         }
         Holds::Named(_) => {
-            json!({ "type": "object", "additionalProperties": { "anyOf": [expression(), block(&HIGHER)] } })
+            json!({ "type": "object", "additionalProperties": { "anyOf": [holds(Holds::Amount), block(&HIGHER)] } })
         }
+        Holds::ByTime(one) => json!({
+            "type": "object",
+            "patternProperties": { "^[0-9]+[smhdw]$": holds(*one) },
+            "additionalProperties": false,
+            "minProperties": 1
+        }),
         Holds::Sinks => {
             let tables: Vec<_> = Table::ALL.iter().map(|t| t.name()).collect();
             let topic = json!({
@@ -61,6 +87,5 @@ fn holds(kind: Holds) -> Value {
             });
             json!({ "type": "array", "items": { "anyOf": [{ "enum": tables }, topic] } })
         }
-        Holds::Filters => json!({ "anyOf": [{ "enum": ["none"] }, block(&FILTERS)] }),
     }
 }

@@ -1,226 +1,232 @@
-//! The blocks `strategy`, `account` and `fills`.
+//! The block `strategy`: sides, rules, and what bounds them.
 
 use super::{Entries, Reader};
 use crate::{
-    document::{
-        Account, AtEnd, FillAt, Fills, Filters, Level, Located, Number, OnOpposite, Path, Rule, Side, Size, Strategy,
-        ZeroVolume,
-    },
+    document::{EntryRule, ExitRule, Expr, Limits, Located, Order, Side, Size, Strategy},
     grammar,
     node::{Kind, Node},
+    words,
+};
+use candleflow_kernels::{
+    money::Ratio,
+    strategy::{Cooldown, CooldownAfter, Expire, Pyramiding},
 };
 
-/// Fees and slippage above this are a mistake, not a market.
-const RATE_LIMIT: f64 = 0.5;
+/// More entries of one position than this are a mistake; each costs state.
+const ENTRIES: u32 = 1_000;
 
 impl Reader {
     pub(super) fn strategy(&mut self, node: &Node) -> Option<Strategy> {
         let entries = self.block(&grammar::STRATEGY, node)?;
-        let stop_loss = entries.get("stop_loss").and_then(|n| self.level(n, "stop_loss"));
-        let take_profit = entries.get("take_profit").and_then(|n| self.level(n, "take_profit"));
-        let long = entries.get("long").map(|n| self.side(n, &stop_loss, &take_profit));
-        let short = entries.get("short").map(|n| self.side(n, &stop_loss, &take_profit));
+        let shared = self.protection(&entries, &Side::default());
+        let long = entries.get("long").map(|n| self.side(n, &shared));
+        let short = entries.get("short").map(|n| self.side(n, &shared));
         if long.is_none() && short.is_none() {
             self.errors
                 .add(node.place, "the strategy trades nothing: add long: { entry: ... } or short: { entry: ... }");
         }
-        let size = entries.get("size").and_then(|n| self.size(n));
-        let on_opposite = match entries.get("on_opposite").map(|n| self.one_of(n, "on_opposite", ON_OPPOSITE)) {
-            Some(Some(Located { value: "ignore", .. })) => OnOpposite::Ignore,
-            Some(Some(Located { value: "close", .. })) => OnOpposite::Close,
-            _ => OnOpposite::Reverse,
-        };
-        Some(Strategy { long: long.flatten(), short: short.flatten(), size: size?, on_opposite })
+        Some(Strategy {
+            place: node.place,
+            long: long.flatten(),
+            short: short.flatten(),
+            pyramiding: entries.get("pyramiding").map(|n| self.pyramiding(n)).unwrap_or_default(),
+            on_opposite: self.choose(&entries, "on_opposite", &words::ON_OPPOSITE),
+            resting: self.choose(&entries, "resting", &words::RESTING),
+            cooldown: entries.get("cooldown").and_then(|n| self.cooldown(n)),
+            limits: entries.get("limits").map(|n| self.limits(n)).unwrap_or_default(),
+        })
     }
 
-    fn side(
-        &mut self,
-        node: &Node,
-        stop_loss: &Option<Located<Level>>,
-        take_profit: &Option<Located<Level>>,
-    ) -> Option<Side> {
+    fn side(&mut self, node: &Node, shared: &Side) -> Option<Side> {
         let entries = self.block(&grammar::SIDE, node)?;
-        let own = |r: &mut Self, key: &str, shared: &Option<Located<Level>>| match entries.get(key) {
-            Some(n) => r.level(n, key),
-            None => shared.clone(),
-        };
-        let (stop_loss, take_profit) = (own(self, "stop_loss", stop_loss), own(self, "take_profit", take_profit));
-        let entry = entries.get("entry").map(|n| self.rules(n, "entry")).unwrap_or_default();
-        let exit = entries.get("exit").map(|n| self.rules(n, "exit")).unwrap_or_default();
-        Some(Side { entry, exit, stop_loss, take_profit })
+        let mut side = self.protection(&entries, shared);
+        side.entry = entries.get("entry").map(|n| self.rules(n, "entry", Self::entry)).unwrap_or_default();
+        side.exit = entries.get("exit").map(|n| self.rules(n, "exit", Self::exit)).unwrap_or_default();
+        Some(side)
     }
 
-    fn rules(&mut self, node: &Node, what: &str) -> Vec<Rule> {
+    /// Size, stops and targets: those of this block, else those of the strategy.
+    fn protection(&mut self, entries: &Entries<'_>, shared: &Side) -> Side {
+        let mut side = shared.clone();
+        for key in ["size", "stop_loss", "take_profit", "trailing_stop", "break_even", "max_bars"] {
+            let Some(node) = entries.get(key) else { continue };
+            match key {
+                "size" => side.size = self.size(node),
+                "stop_loss" => side.stop_loss = self.stop_loss(node),
+                "take_profit" => side.take_profit = self.take_profit(node),
+                "trailing_stop" => side.trailing_stop = self.trailing_stop(node),
+                "break_even" => side.break_even = self.break_even(node),
+                _ => side.max_bars = self.count(node, key),
+            }
+        }
+        side
+    }
+
+    fn rules<T>(&mut self, node: &Node, what: &str, read: fn(&mut Self, &Node) -> Option<T>) -> Vec<T> {
         match &node.kind {
             Kind::Seq(items) if items.is_empty() => {
                 self.errors.add(node.place, format!("{what}: the list of rules is empty"));
                 Vec::new()
             }
-            Kind::Seq(items) => items.iter().filter_map(|n| self.rule(n, what)).collect(),
-            _ => self.rule(node, what).into_iter().collect(),
+            Kind::Seq(items) => items.iter().filter_map(|n| read(self, n)).collect(),
+            _ => read(self, node).into_iter().collect(),
         }
     }
 
-    fn rule(&mut self, node: &Node, what: &str) -> Option<Rule> {
-        if let Kind::Map(_) = node.kind {
-            let entries = self.block(&grammar::RULE, node)?;
-            let tag = entries.get("tag").and_then(|n| self.word(n, "tag")).map(|t| t.value);
-            let when = entries.get("when").and_then(|n| self.expression(n, what))?;
-            return Some(Rule { when, tag });
-        }
-        Some(Rule { when: self.expression(node, what)?, tag: None })
+    fn entry(&mut self, node: &Node) -> Option<EntryRule> {
+        let Kind::Map(_) = node.kind else {
+            return Some(EntryRule { order: market(self.expression(node, "entry")?), size: None });
+        };
+        let entries = self.block(&grammar::ENTRY, node)?;
+        let size = entries.get("size").and_then(|n| self.size(n));
+        Some(EntryRule { order: self.order(&entries, "entry")?, size })
     }
 
-    fn level(&mut self, node: &Node, what: &str) -> Option<Located<Level>> {
-        let place = node.place;
-        if let Kind::Map(_) = node.kind {
-            let entries = self.block(&grammar::LEVEL, node)?;
-            let level = match self.exactly_one(&entries, what, &["distance", "price"])? {
-                ("distance", n) => Level::Distance(self.expression(n, what)?),
-                (_, n) => Level::Price(self.expression(n, what)?),
-            };
-            return Some(Located { place, value: level });
+    fn exit(&mut self, node: &Node) -> Option<ExitRule> {
+        let Kind::Map(_) = node.kind else {
+            return Some(ExitRule { order: market(self.expression(node, "exit")?), portion: None, repeat: false });
+        };
+        let entries = self.block(&grammar::EXIT, node)?;
+        let portion = entries.get("portion").and_then(|n| self.portion(n));
+        let repeat = entries.get("repeat").and_then(|n| Some((n.place, self.boolean(n, "repeat")?)));
+        if let (Some((place, true)), None) = (repeat, entries.get("portion")) {
+            self.errors.add(place, "repeat: only a rule with a portion can act more than once: add portion: 50%");
         }
-        if let Kind::Scalar { text, .. } = &node.kind
-            && !text.trim().ends_with('%')
-            && super::value::number_of(text).is_none()
-            && !text.trim().is_empty()
-        {
-            self.errors.add(
-                place,
-                format!("{what}: is \"{text}\" a distance or a price? write {{ distance: \"{text}\" }} or {{ price: \"{text}\" }}"),
-            );
+        Some(ExitRule { order: self.order(&entries, "exit")?, portion, repeat: repeat.is_some_and(|(_, yes)| yes) })
+    }
+
+    fn order(&mut self, entries: &Entries<'_>, what: &str) -> Option<Order> {
+        let mut expression = |key: &str, what: &str| {
+            let node = entries.get(key)?;
+            self.expression(node, what)
+        };
+        let (when, cancel_if) = (expression("when", what), expression("cancel_if", "cancel_if"));
+        let mut price = |key: &str| entries.get(key).and_then(|n| self.amount(n, key));
+        let (limit, stop) = (price("limit"), price("stop"));
+        let tag = entries.get("tag").and_then(|n| self.word(n, "tag")).map(|t| t.value);
+        let expire = entries.get("expire").and_then(|n| {
+            if entries.get("limit").is_none() && entries.get("stop").is_none() {
+                self.errors
+                    .add(n.place, "expire: a market order never expires: add a limit or a stop, or remove expire");
+            }
+            self.expire(n)
+        });
+        Some(Order { when: when?, limit, stop, expire: expire.unwrap_or_default(), cancel_if, tag })
+    }
+
+    fn expire(&mut self, node: &Node) -> Option<Expire> {
+        if matches!(&node.kind, Kind::Scalar { text, .. } if text == "none") {
+            return Some(Expire::Never);
+        }
+        self.count(node, "expire").map(Expire::Bars)
+    }
+
+    fn pyramiding(&mut self, node: &Node) -> Pyramiding {
+        let mut pyramiding = Pyramiding::default();
+        let Some(entries) = self.block(&grammar::PYRAMIDING, node) else { return pyramiding };
+        if let Some((n, max)) = entries.get("max").and_then(|n| Some((n, self.count(n, "max")?))) {
+            if max > ENTRIES {
+                self.errors.add(n.place, format!("max: expected 1 to {ENTRIES} entries, found {max}"));
+            }
+            pyramiding.max = max;
+        }
+        pyramiding.exits = self.choose(&entries, "exits", &words::PYRAMID_EXITS);
+        pyramiding.matching = self.choose(&entries, "match", &words::MATCH);
+        pyramiding
+    }
+
+    fn cooldown(&mut self, node: &Node) -> Option<Cooldown> {
+        if !matches!(node.kind, Kind::Map(_)) {
+            return self.count(node, "cooldown").map(|bars| Cooldown { bars, after: CooldownAfter::Any });
+        }
+        let entries = self.block(&grammar::COOLDOWN, node)?;
+        let after = self.choose(&entries, "after", &words::COOLDOWN_AFTER);
+        Some(Cooldown { bars: entries.get("bars").and_then(|n| self.count(n, "bars"))?, after })
+    }
+
+    fn limits(&mut self, node: &Node) -> Limits {
+        let Some(entries) = self.block(&grammar::LIMITS, node) else { return Limits::default() };
+        let mut share = |key: &str| {
+            let node = entries.get(key)?;
+            self.percent_where(node, key, |p| p > Ratio::ZERO && p < Ratio::ONE, "more than 0% and less than 100%")
+        };
+        let (day_loss, drawdown) = (share("day_loss"), share("drawdown"));
+        let mut count = |key: &str| entries.get(key).and_then(|n| self.count(n, key));
+        let (trades_per_day, max_positions) = (count("trades_per_day"), count("max_positions"));
+        let max_positions =
+            entries.get("max_positions").zip(max_positions).map(|(n, value)| Located { place: n.place, value });
+        let rank = entries.get("rank").and_then(|n| self.expression(n, "rank")).and_then(|e| self.rank(e));
+        if let (Some(n), None) = (entries.get("rank"), entries.get("max_positions")) {
+            self.errors.add(n.place, "rank: it orders entries that compete for max_positions: add max_positions");
+        }
+        Limits { trades_per_day, day_loss, drawdown, max_positions, rank }
+    }
+
+    /// `rsi14 desc`: an expression and a direction, rising without one.
+    fn rank(&mut self, text: Expr) -> Option<(Expr, bool)> {
+        let whole = text.value.trim_end();
+        let (head, last) = whole.rsplit_once(char::is_whitespace).unwrap_or((whole, ""));
+        let (by, descending) = match last.to_lowercase().as_str() {
+            "desc" => (head, true),
+            "asc" => (head, false),
+            _ => (whole, false),
+        };
+        if by.trim().is_empty() {
+            self.errors.add(text.place, "rank: expected an expression before the direction, such as rsi14 desc");
             return None;
         }
-        let percent = self.percent(node, what)?;
-        if percent.value.value <= 0.0 || percent.value.value >= 10.0 {
-            self.errors.add(place, format!("{what}: expected more than 0% and less than 1000%"));
+        Some((Located { place: text.place, value: by.to_owned() }, descending))
+    }
+
+    /// What no block can see alone.
+    pub(super) fn contradictions(&mut self, strategy: &Strategy, node: &Node) {
+        for (name, side) in [("long", &strategy.long), ("short", &strategy.short)] {
+            let Some(side) = side else { continue };
+            for rule in &side.entry {
+                self.entry_contradictions((name, side), rule, strategy, node);
+            }
         }
-        Some(Located { place, value: Level::Percent(percent.value) })
     }
 
-    fn size(&mut self, node: &Node) -> Option<Located<Size>> {
-        let entries = self.block(&grammar::SIZE, node)?;
-        let place = node.place;
-        let value = match self.exactly_one(&entries, "size", &["equity", "cash", "quote", "base"])? {
-            (key @ ("equity" | "cash"), n) => {
-                let part = self.percent(n, key)?;
-                if part.value.value <= 0.0 || part.value.value > 1.0 {
-                    self.errors.add(part.place, format!("{key}: expected more than 0% and at most 100%"));
-                }
-                if key == "equity" { Size::Equity(part.value) } else { Size::Cash(part.value) }
-            }
-            (key, n) => {
-                let amount = self.expression(n, key)?;
-                if super::value::number_of(&amount.value).is_some_and(|v| v.value <= 0.0) {
-                    self.errors.add(amount.place, format!("{key}: expected more than 0"));
-                }
-                if key == "quote" { Size::Quote(amount) } else { Size::Base(amount) }
-            }
-        };
-        Some(Located { place, value })
-    }
-
-    fn exactly_one<'n>(
+    fn entry_contradictions(
         &mut self,
-        entries: &Entries<'n>,
-        what: &str,
-        keys: &[&'static str],
-    ) -> Option<(&'static str, &'n Node)> {
-        let mut found = keys.iter().filter_map(|k| entries.get(k).map(|n| (*k, n)));
-        match (found.next(), found.next()) {
-            (Some(one), None) => Some(one),
-            (one, _) => {
-                let count = if one.is_none() { "none" } else { "several" };
+        (name, side): (&str, &Side),
+        rule: &EntryRule,
+        strategy: &Strategy,
+        node: &Node,
+    ) {
+        let Some(size) = rule.size.as_ref().or(side.size.as_ref()) else {
+            if !said(node, name, "size") {
+                let place = rule.order.when.place;
                 self.errors
-                    .add(entries.place, format!("{what}: expected exactly one of {}, found {count}", keys.join(", ")));
-                None
+                    .add(place, format!("this {name} entry has no size: add size: {{ equity: 10% }} or another"));
             }
-        }
-    }
-
-    pub(super) fn account(&mut self, node: &Node) -> Option<Account> {
-        let entries = self.block(&grammar::ACCOUNT, node)?;
-        let balance = entries.get("balance").and_then(|n| self.number(n, "balance"));
-        if let Some(balance) = balance.as_ref().filter(|b| b.value.value <= 0.0) {
-            self.errors.add(balance.place, format!("balance: expected more than 0, found {}", balance.value.text));
-        }
-        if let Some(n) = entries.get("scope") {
-            self.one_of(n, "scope", &["symbol"]);
-        }
-        let zero = || Number { text: "0".into(), value: 0.0 };
-        let fees = entries.get("fees").and_then(|n| self.block(&grammar::FEES, n));
-        let rate = |r: &mut Self, e: &Option<Entries<'_>>, key: &str| {
-            let n = e.as_ref().and_then(|e| e.get(key))?;
-            let rate = r.percent(n, key)?;
-            if rate.value.value.abs() >= RATE_LIMIT {
-                r.errors.add(rate.place, format!("{key}: expected less than 50% either way"));
+            return;
+        };
+        match size.value {
+            Size::Risk(_) if !said(node, name, "stop_loss") => {
+                self.errors.add(size.place, "size: risk needs a stop_loss that says what an entry may lose");
             }
-            Some(rate.value)
-        };
-        let (maker, taker) = (rate(self, &fees, "maker"), rate(self, &fees, "taker"));
-        let fixed = fees.as_ref().and_then(|f| f.get("fixed")).and_then(|n| self.number(n, "fixed"));
-        let slippage = entries.get("slippage").and_then(|n| self.block(&grammar::SLIPPAGE, n));
-        let pct = rate(self, &slippage, "pct");
-        if pct.as_ref().is_some_and(|p| p.value < 0.0) {
-            self.errors.add(entries.get("slippage").map_or(node.place, |n| n.place), "slippage cannot be negative");
-        }
-        let filters = entries.get("filters").map_or(Some(Filters::None), |n| self.filters(n));
-        Some(Account {
-            balance: balance?,
-            maker: maker?,
-            taker: taker?,
-            fixed: fixed.map_or_else(zero, |f| f.value),
-            slippage: pct.unwrap_or_else(zero),
-            filters: filters?,
-        })
-    }
-
-    fn filters(&mut self, node: &Node) -> Option<Filters> {
-        if !matches!(node.kind, Kind::Map(_)) {
-            return self.one_of(node, "filters", &["none"]).map(|_| Filters::None);
-        }
-        let entries = self.block(&grammar::FILTERS, node)?;
-        let mut positive = |key: &str| {
-            let number = entries.get(key).and_then(|n| self.number(n, key))?;
-            if number.value.value <= 0.0 {
-                self.errors.add(number.place, format!("{key}: expected more than 0"));
+            Size::Target(_) if strategy.pyramiding != Pyramiding::default() => {
+                self.errors.add(size.place, "size: target excludes pyramiding, which does not apply to it: remove one");
             }
-            Some(number.value)
-        };
-        let (tick, step) = (positive("tick"), positive("step"));
-        Some(Filters::Given { tick, step, min_qty: positive("min_qty"), min_notional: positive("min_notional") })
-    }
-
-    pub(super) fn fills(&mut self, node: Option<&Node>) -> Fills {
-        let mut fills = Fills {
-            at: FillAt::NextOpen,
-            path: Path::Pessimistic,
-            entry_bar_stops: true,
-            zero_volume: ZeroVolume::Wait,
-            at_end: AtEnd::Mark,
-        };
-        let Some(entries) = node.and_then(|n| self.block(&grammar::FILLS, n)) else { return fills };
-        let mut word = |key: &str, words| entries.get(key).and_then(|n| self.one_of(n, key, words)).map(|w| w.value);
-        if word("at", &["next_open", "close"]) == Some("close") {
-            fills.at = FillAt::Close;
+            Size::Target(_) if rule.order.limit.is_some() || rule.order.stop.is_some() => {
+                self.errors.add(
+                    rule.order.when.place,
+                    "size: target is reached by market orders: remove the entry's limit and stop, or take another size",
+                );
+            }
+            _ => {}
         }
-        fills.path = match word("path", &["pessimistic", "ohlc", "nearest"]) {
-            Some("ohlc") => Path::Ohlc,
-            Some("nearest") => Path::Nearest,
-            _ => Path::Pessimistic,
-        };
-        if word("zero_volume", &["wait", "fill"]) == Some("fill") {
-            fills.zero_volume = ZeroVolume::Fill;
-        }
-        if word("at_end", &["mark", "close"]) == Some("close") {
-            fills.at_end = AtEnd::Close;
-        }
-        if let Some(stops) = entries.get("entry_bar_stops").and_then(|n| self.boolean(n, "entry_bar_stops")) {
-            fills.entry_bar_stops = stops;
-        }
-        fills
     }
 }
 
-const ON_OPPOSITE: &[&str] = &["reverse", "ignore", "close"];
+/// A market order.
+fn market(when: Expr) -> Order {
+    Order { when, limit: None, stop: None, expire: Expire::default(), cancel_if: None, tag: None }
+}
+
+/// Whether a key stands in the file for a side, whether or not its value could be read.
+fn said(strategy: &Node, side: &str, key: &str) -> bool {
+    strategy.get(key).is_some() || strategy.get(side).is_some_and(|n| n.get(key).is_some())
+}

@@ -1,5 +1,6 @@
 use super::*;
-use crate::document::{FillAt, Level, Size};
+use crate::document::{Level, Size};
+use candleflow_kernels::strategy::FillAt;
 
 const FULL: &str = r#"
 name: ema-cross
@@ -34,11 +35,15 @@ fn a_full_pipeline_is_read() {
     assert_eq!(d.columns[0].is.place, Place { line: 6, column: 9 });
     assert_eq!(d.columns[2].is.place, Place { line: 8, column: 28 });
     let strategy = d.strategy.unwrap();
-    assert!(matches!(&strategy.size.value, Size::Equity(n) if n.value == 0.1));
-    assert!(matches!(&strategy.short.unwrap().stop_loss.unwrap().value, Level::Percent(n) if n.value == 0.03));
+    assert!(
+        matches!(&strategy.long.as_ref().unwrap().size.as_ref().unwrap().value, Size::Equity(share) if share.to_f64() == 0.1)
+    );
+    assert!(
+        matches!(&strategy.short.unwrap().stop_loss.unwrap().value, Level::Percent(share) if share.to_f64() == 0.03)
+    );
     assert!(matches!(&strategy.long.as_ref().unwrap().stop_loss.as_ref().unwrap().value, Level::Distance(_)));
-    assert_eq!(strategy.long.unwrap().exit[1].tag.as_deref(), Some("low"));
-    assert_eq!(d.account.unwrap().taker.value, 0.001);
+    assert_eq!(strategy.long.unwrap().exit[1].order.tag.as_deref(), Some("low"));
+    assert_eq!(d.account.unwrap().terms.fees.taker.to_f64(), 0.001);
     assert_eq!(d.fills.at, FillAt::Close);
     assert_eq!(d.sinks.len(), 4);
 }
@@ -73,13 +78,13 @@ sinks: [trade, trades, trades]
     p.yaml:6:11: unknown key 'evry' in a column, did you mean 'every'?
     p.yaml:8:18: entry: the list of rules is empty
     p.yaml:8:22: unknown key 'exits' in long or short, did you mean 'exit'?
-    p.yaml:9:9: size: expected exactly one of equity, cash, quote, base, found several
+    p.yaml:9:9: size: expected exactly one of equity, cash, quote, base, risk, target, volatility, found several
     p.yaml:10:15: stop_loss: is "2 * atr14" a distance or a price? write { distance: "2 * atr14" } or { price: "2 * atr14" }
     p.yaml:11:16: take_profit: expected a percentage, found the number 0.04: write 0.04% or 4%
     p.yaml:12:21: balance: expected more than 0, found -1
-    p.yaml:12:53: taker: expected less than 50% either way
+    p.yaml:12:53: taker: expected -1% (a rebate) or more and less than 50%, found '200%'
     p.yaml:13:14: at: unknown value 'nextopen', did you mean 'next_open'? Expected one of next_open, close
-    p.yaml:13:41: entry_bar_stops: expected true or false, found 'yes'
+    p.yaml:13:41: entry_bar_stops: expected true, false or open, found 'yes'
     p.yaml:14:9: unknown sink 'trade', did you mean 'trades'?
     p.yaml:14:24: this sink is listed twice
     "#);
@@ -114,7 +119,7 @@ fn parameters_are_overridden_or_refused() {
 #[test]
 fn keys_that_are_missing_are_named_with_their_meaning() {
     let text = errors("name: a\nstrategy: { long: { entry: \"close > 1\" } }\n");
-    for expected in ["lacks the key 'source'", "lacks the key 'size'", "a strategy needs an account"] {
+    for expected in ["lacks the key 'source'", "this long entry has no size", "a strategy needs an account"] {
         assert!(text.contains(expected), "{text}");
     }
 }

@@ -8,14 +8,10 @@ use super::{
 };
 use candleflow_config::{
     Document, Place,
-    document::{self, Account, Expr as Text, Level, Located, Number, Rule, Side, Size, Strategy},
+    document::{self, Account, Expr as Text, Filters, Level, Limits, Order, Side, Size, Strategy, Targets, Trailing},
 };
-use candleflow_kernels::{
-    money::{Money, Ratio},
-    strategy::{
-        self as kernel, AtEnd, DatedFilters, EntryBarStops, EntryRule, ExitRule, Expr, Fees, FillAt, Fills, Filters,
-        Path, SideSpec, Spec, SymbolSpec, Target, ZeroVolume,
-    },
+use candleflow_kernels::strategy::{
+    self as kernel, DatedFilters, EntryRule, ExitRule, Expr, Rank, Scope, SideSpec, Spec, SymbolSpec, Target,
 };
 use datafusion::{
     arrow::datatypes::DataType,
@@ -47,79 +43,169 @@ impl Gathered {
         });
         at as u32
     }
+
+    fn tag(&self, tag: &Option<String>) -> Option<u32> {
+        let at = tag.as_ref().and_then(|t| self.tags.iter().position(|known| known == t))?;
+        Some(at as u32)
+    }
 }
 
 impl Compiler<'_> {
     pub(super) fn strategy(&mut self, document: &Document, block: &Strategy, account: &Account) {
         let mut gathered = Gathered::default();
         for side in [&block.long, &block.short].into_iter().flatten() {
-            for tag in side.entry.iter().chain(&side.exit).filter_map(|r| r.tag.as_ref()) {
+            let orders = side.entry.iter().map(|r| &r.order).chain(side.exit.iter().map(|r| &r.order));
+            for tag in orders.filter_map(|o| o.tag.as_ref()) {
                 if !gathered.tags.contains(tag) {
                     gathered.tags.push(tag.clone());
                 }
             }
         }
-        let Some(mut spec) = self.account(account) else { return };
-        spec.fills = fills(document.fills);
-        spec.on_opposite = match block.on_opposite {
-            document::OnOpposite::Reverse => kernel::OnOpposite::Reverse,
-            document::OnOpposite::Ignore => kernel::OnOpposite::Ignore,
-            document::OnOpposite::Close => kernel::OnOpposite::Close,
-        };
-        let size = self.size(&block.size, &mut gathered);
-        spec.long = block.long.as_ref().and_then(|s| self.side(s, size, &mut gathered));
-        spec.short = block.short.as_ref().and_then(|s| self.side(s, size, &mut gathered));
-        if let Err(error) = spec.validate() {
-            self.errors.add(block.size.place, error.to_string());
+        self.not_yet(document, account);
+        let before = self.errors.iter().count();
+        let long = block.long.as_ref().map(|s| self.side(s, &mut gathered));
+        let short = block.short.as_ref().map(|s| self.side(s, &mut gathered));
+        let limits = self.limits(&block.limits, &mut gathered);
+        if self.errors.iter().count() > before {
             return;
         }
-        let Some(filters) = self.filters(account) else { return };
-        self.flush(block.size.place);
-        let Gathered { slots, programs, tags } = gathered;
-        let node = StrategyNode {
-            input: self.plan.clone(),
-            plan: Arc::new(StrategyPlan { spec, slots, programs, tags, filters }),
+        let spec = Spec {
+            long: long.flatten(),
+            short: short.flatten(),
+            pyramiding: block.pyramiding,
+            on_opposite: block.on_opposite,
+            resting: block.resting,
+            cooldown: block.cooldown,
+            limits: limits.unwrap_or_default(),
+            fills: document.fills,
+            account: account.terms.clone(),
         };
+        if let Err(error) = spec.validate() {
+            self.errors.add(block.place, error.to_string());
+            return;
+        }
+        self.flush(block.place);
+        let filters = match account.filters.value {
+            Filters::Given(filters) => vec![DatedFilters { valid_from: i64::MIN, filters }],
+            Filters::Exchange | Filters::None => Vec::new(),
+        };
+        let Gathered { slots, programs, tags } = gathered;
+        let filters = SymbolSpec { filters };
+        let plan = Arc::new(StrategyPlan { spec, slots, programs, tags, filters });
+        let node = StrategyNode { input: self.plan.clone(), plan };
         self.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
     }
 
-    fn side(&mut self, side: &Side, size: Option<kernel::Size>, gathered: &mut Gathered) -> Option<SideSpec> {
-        let mut spec = SideSpec { size, ..SideSpec::default() };
+    /// What the engine knows and a run cannot give it.
+    fn not_yet(&mut self, document: &Document, account: &Account) {
+        if account.terms.scope == Scope::Portfolio {
+            self.errors.add(account.place, "scope: portfolio cannot be run yet: take scope: symbol");
+        }
+        if let Some(detail) = &document.detail {
+            self.errors.add(detail.place, "path: detail cannot be run yet: take pessimistic, ohlc or nearest");
+        }
+        if let Some(funding) = &account.funding {
+            self.errors.add(funding.place, "funding cannot be run yet: remove it");
+        }
+        if account.filters.value == Filters::Exchange {
+            self.errors.add(account.filters.place, "filters: exchange cannot be run yet: take none, or give them");
+        }
+    }
+
+    fn side(&mut self, side: &Side, gathered: &mut Gathered) -> Option<SideSpec> {
+        let mut spec = SideSpec { break_even: side.break_even, max_bars: side.max_bars, ..SideSpec::default() };
         for rule in &side.entry {
-            let when = self.rule(rule, gathered);
-            let tag = tag(rule, gathered);
-            spec.entry.extend(when.map(|w| EntryRule { tag, ..EntryRule::market(w) }));
+            spec.entry.extend(self.entry(rule, gathered));
         }
         for rule in &side.exit {
-            let when = self.rule(rule, gathered);
-            let tag = tag(rule, gathered);
-            spec.exit.extend(when.map(|w| ExitRule { tag, ..ExitRule::market(w) }));
+            spec.exit.extend(self.exit(rule, gathered));
         }
-        spec.stop_loss = side.stop_loss.as_ref().and_then(|l| self.level(l, gathered));
-        let target = side.take_profit.as_ref().and_then(|l| self.level(l, gathered));
-        spec.take_profit = target.map(|at| Target { at, portion: None }).into_iter().collect();
-        (spec.entry.len() == side.entry.len() && spec.exit.len() == side.exit.len()).then_some(spec)
+        spec.size = side.size.as_ref().and_then(|s| self.size(&s.value, gathered));
+        spec.stop_loss = side.stop_loss.as_ref().and_then(|l| self.level(&l.value, gathered));
+        match side.take_profit.as_ref().map(|t| &t.value) {
+            Some(Targets::Table(steps)) => spec.table.clone_from(steps),
+            Some(Targets::At(targets)) => {
+                for target in targets {
+                    let at = self.level(&target.at, gathered);
+                    spec.take_profit.extend(at.map(|at| Target { at, portion: target.portion }));
+                }
+            }
+            None => {}
+        }
+        spec.trailing_stop = side.trailing_stop.as_ref().and_then(|t| {
+            let Trailing { by, after } = &t.value;
+            Some(kernel::Trailing { by: self.level(by, gathered)?, after: *after })
+        });
+        Some(spec)
     }
 
-    fn rule(&mut self, rule: &Rule, gathered: &mut Gathered) -> Option<Expr> {
-        self.expression(&rule.when, Gives::Truth, gathered)
+    fn entry(&mut self, rule: &document::EntryRule, gathered: &mut Gathered) -> Option<EntryRule> {
+        let size = rule.size.as_ref().and_then(|s| self.size(&s.value, gathered));
+        let Order { when, limit, stop, expire, cancel_if, tag } = &rule.order;
+        Some(EntryRule {
+            limit: self.optional(limit, Gives::Number, gathered),
+            stop: self.optional(stop, Gives::Number, gathered),
+            expire: *expire,
+            cancel_if: self.optional(cancel_if, Gives::Truth, gathered),
+            tag: gathered.tag(tag),
+            size,
+            when: self.expression(when, Gives::Truth, gathered)?,
+        })
     }
 
-    fn level(&mut self, level: &Located<Level>, gathered: &mut Gathered) -> Option<kernel::Level> {
-        Some(match &level.value {
-            Level::Percent(number) => kernel::Level::Percent(self.ratio(number, level.place)?),
+    fn exit(&mut self, rule: &document::ExitRule, gathered: &mut Gathered) -> Option<ExitRule> {
+        let Order { when, limit, stop, expire, cancel_if, tag } = &rule.order;
+        Some(ExitRule {
+            portion: rule.portion,
+            limit: self.optional(limit, Gives::Number, gathered),
+            stop: self.optional(stop, Gives::Number, gathered),
+            expire: *expire,
+            cancel_if: self.optional(cancel_if, Gives::Truth, gathered),
+            tag: gathered.tag(tag),
+            repeat: rule.repeat,
+            when: self.expression(when, Gives::Truth, gathered)?,
+        })
+    }
+
+    fn limits(&mut self, limits: &Limits, gathered: &mut Gathered) -> Option<kernel::Limits> {
+        let rank = match &limits.rank {
+            Some((by, descending)) => {
+                let by = self.expression(by, Gives::Number, gathered)?;
+                Some(Rank { by, descending: *descending })
+            }
+            None => None,
+        };
+        Some(kernel::Limits {
+            trades_per_day: limits.trades_per_day,
+            day_loss: limits.day_loss,
+            drawdown: limits.drawdown,
+            max_positions: limits.max_positions.as_ref().map(|m| m.value),
+            rank,
+        })
+    }
+
+    fn level(&mut self, level: &Level, gathered: &mut Gathered) -> Option<kernel::Level> {
+        Some(match level {
+            Level::Percent(share) => kernel::Level::Percent(*share),
             Level::Distance(text) => kernel::Level::Distance(self.expression(text, Gives::Number, gathered)?),
             Level::Price(text) => kernel::Level::Price(self.expression(text, Gives::Number, gathered)?),
         })
     }
 
-    fn size(&mut self, size: &Located<Size>, gathered: &mut Gathered) -> Option<kernel::Size> {
-        Some(match &size.value {
-            Size::Equity(part) => kernel::Size::Equity(self.ratio(part, size.place)?),
-            Size::Cash(part) => kernel::Size::Cash(self.ratio(part, size.place)?),
+    fn size(&mut self, size: &Size, gathered: &mut Gathered) -> Option<kernel::Size> {
+        Some(match size {
+            Size::Equity(share) => kernel::Size::Equity(*share),
+            Size::Cash(share) => kernel::Size::Cash(*share),
+            Size::Risk(share) => kernel::Size::Risk(*share),
+            Size::Volatility { of, days } => kernel::Size::Volatility { of: *of, days: *days },
             Size::Quote(text) => kernel::Size::Quote(self.expression(text, Gives::Number, gathered)?),
             Size::Base(text) => kernel::Size::Base(self.expression(text, Gives::Number, gathered)?),
+            Size::Target(text) => kernel::Size::Target(self.expression(text, Gives::Number, gathered)?),
         })
+    }
+
+    fn optional(&mut self, text: &Option<Text>, gives: Gives, gathered: &mut Gathered) -> Option<Expr> {
+        self.expression(text.as_ref()?, gives, gathered)
     }
 
     /// A constant, a column of the row, or a program that also sees the position.
@@ -167,44 +253,6 @@ impl Compiler<'_> {
             }
         }
     }
-
-    fn account(&mut self, account: &Account) -> Option<Spec> {
-        let place = account.balance.place;
-        let balance = self.money(&account.balance.value, place)?;
-        let fees = Fees {
-            maker: self.ratio(&account.maker, place)?,
-            taker: self.ratio(&account.taker, place)?,
-            fixed: self.money(&account.fixed, place)?,
-        };
-        let mut spec = Spec::new(balance, fees);
-        spec.account.slippage.pct = self.ratio(&account.slippage, place)?;
-        Some(spec)
-    }
-
-    fn filters(&mut self, account: &Account) -> Option<SymbolSpec> {
-        let document::Filters::Given { tick, step, min_qty, min_notional } = &account.filters else {
-            return Some(SymbolSpec::default());
-        };
-        let mut money = |number: &Option<Number>| match number {
-            Some(number) => self.money(number, account.balance.place),
-            None => Some(Money::ZERO),
-        };
-        let filters = Filters {
-            tick: money(tick)?,
-            step: money(step)?,
-            min_qty: money(min_qty)?,
-            min_notional: money(min_notional)?,
-        };
-        Some(SymbolSpec { filters: vec![DatedFilters { valid_from: i64::MIN, filters }] })
-    }
-
-    fn money(&mut self, number: &Number, place: Place) -> Option<Money> {
-        Money::parse(&number.text).map_err(|e| self.errors.add(place, format!("{}: {e}", number.text))).ok()
-    }
-
-    fn ratio(&mut self, number: &Number, place: Place) -> Option<Ratio> {
-        Ratio::parse(&number.text).map_err(|e| self.errors.add(place, format!("{}: {e}", number.text))).ok()
-    }
 }
 
 /// The number that an expression is, whatever the bar.
@@ -217,34 +265,6 @@ fn number(expr: &ast::Expr) -> Option<f64> {
         ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => number(expr).map(|n| -n),
         ast::Expr::Nested(inner) => number(inner),
         _ => None,
-    }
-}
-
-fn tag(rule: &Rule, gathered: &Gathered) -> Option<u32> {
-    rule.tag.as_ref().and_then(|t| gathered.tags.iter().position(|known| known == t)).map(|i| i as u32)
-}
-
-fn fills(fills: document::Fills) -> Fills {
-    Fills {
-        at: match fills.at {
-            document::FillAt::NextOpen => FillAt::NextOpen,
-            document::FillAt::Close => FillAt::Close,
-        },
-        path: match fills.path {
-            document::Path::Pessimistic => Path::Pessimistic,
-            document::Path::Ohlc => Path::Ohlc,
-            document::Path::Nearest => Path::Nearest,
-        },
-        entry_bar_stops: if fills.entry_bar_stops { EntryBarStops::True } else { EntryBarStops::False },
-        zero_volume: match fills.zero_volume {
-            document::ZeroVolume::Wait => ZeroVolume::Wait,
-            document::ZeroVolume::Fill => ZeroVolume::Fill,
-        },
-        at_end: match fills.at_end {
-            document::AtEnd::Mark => AtEnd::Mark,
-            document::AtEnd::Close => AtEnd::Close,
-        },
-        ..Fills::default()
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::{exit::usage, talk::say};
 use candleflow_config::{Diagnostics, Document, Overrides, canonical, document::Table, read};
 use candleflow_engine::{Binding, Compiled, compile, session};
-use candleflow_kernels::money::Money;
 use candleflow_runtime::Last;
 use candleflow_schema::{Interval, Micros, Symbol};
 use candleflow_stream::{Chain, Output};
@@ -60,8 +59,7 @@ impl Prepared {
 
     pub(super) fn last(&self) -> anyhow::Result<Option<Last>> {
         let Some(account) = &self.document.account else { return Ok(None) };
-        let balance = Money::parse(&account.balance.value.text)?;
-        Ok(Some(Last::new(self.compiled.len(), balance)))
+        Ok(Some(Last::new(self.compiled.len(), account.terms.balance)))
     }
 
     /// Tables that the run keeps, the metrics aside.
@@ -78,7 +76,7 @@ impl Prepared {
 }
 
 pub(super) fn optimistic(prepared: &Prepared) -> bool {
-    prepared.document.strategy.is_some() && prepared.document.fills.at == candleflow_config::document::FillAt::Close
+    prepared.document.strategy.is_some() && prepared.document.fills.at == candleflow_kernels::strategy::FillAt::Close
 }
 
 /// Says what is known about the warm-up before a run begins.

@@ -1,0 +1,42 @@
+//! What blocks must agree on with the source: symbols of one account, finer bars.
+
+use super::Reader;
+use crate::document::{Account, Located, Source, Strategy};
+use candleflow_kernels::strategy::Scope;
+use candleflow_schema::Interval;
+
+impl Reader {
+    /// One account over several symbols holds one asset; limits over symbols need one account.
+    pub(super) fn meet(&mut self, source: &Source, strategy: Option<&Strategy>, account: Option<&Account>) {
+        let (Some(strategy), Some(account)) = (strategy, account) else { return };
+        if account.terms.scope == Scope::Symbol {
+            if let Some(most) = &strategy.limits.max_positions {
+                let advice = "it counts the symbols of one account: add account: { scope: portfolio }";
+                self.errors.add(most.place, format!("max_positions: {advice}"));
+            }
+            return;
+        }
+        let quote = &account.quote.value;
+        for symbol in source.symbols.iter().filter(|s| !s.value.ends_with(quote.as_str())) {
+            self.errors.add(
+                symbol.place,
+                format!("{} is not quoted in {quote}, as one account over all symbols needs", symbol.value),
+            );
+        }
+    }
+
+    /// Finer bars fill the source's bars exactly.
+    pub(super) fn finer(&mut self, source: &Source, detail: Option<&Located<Interval>>) {
+        let Some(detail) = detail else { return };
+        let base = source.interval.value;
+        let fits = match (detail.value, base) {
+            (Interval::Fixed(short), Interval::Fixed(long)) => short < long && long % short == 0,
+            // Every fixed interval divides a day, and the others are made of days.
+            (Interval::Fixed(_), _) => true,
+            _ => false,
+        };
+        if !fits {
+            self.errors.add(detail.place, format!("detail: bars of {} do not fill the source's {base}", detail.value));
+        }
+    }
+}
