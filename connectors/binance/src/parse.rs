@@ -267,6 +267,22 @@ pub struct Instrument {
     pub filters: Filters,
 }
 
+impl Instrument {
+    /// The row of the table `instruments` that this is from an instant on.
+    pub fn stated(&self, valid_from: Micros) -> candleflow_schema::Instrument {
+        candleflow_schema::Instrument {
+            symbol: self.symbol.clone(),
+            valid_from,
+            base: self.base.clone(),
+            quote: self.quote.clone(),
+            tick: self.filters.tick,
+            step: self.filters.step,
+            min_qty: self.filters.min_quantity,
+            min_notional: self.filters.min_notional,
+        }
+    }
+}
+
 /// What the exchange says of itself.
 #[derive(Debug, Clone, Default)]
 pub struct ExchangeInfo {

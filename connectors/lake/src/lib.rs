@@ -14,12 +14,13 @@
 //! | write outputs of a run, exactly once | [`Lake::sink`] (a [`Sink`](candleflow_schema::Sink)) |
 //! | append rows, once per id | [`Lake::append_rows`] |
 //! | state or ask what is complete | [`Lake::cover`], [`Lake::coverage`], [`Lake::gaps`] |
+//! | state or ask what holds of an instrument | [`Lake::put_instruments`], [`Lake::instruments`] |
 //! | ask with SQL | [`Lake::provider`] (a DataFusion `TableProvider`), [`Lake::read_rows`] for small tables |
 //! | keep it tidy | [`Lake::upkeep`] under a [`Lake::lease`]: [`Lake::compact`], [`Lake::vacuum`], [`Lake::trim_log`] |
 //!
 //! Reading order: `store`, `spec`, `snapshot`, `table`, `lake`; `known`, `commit` (the heart); `symbols`, `write`, `stage`; `row`, `buffer`, `upsert`,
 //! `restated`, `import`; `file`, `cursor`, `read`, `source`, `extent`;
-//! `append`, `sink`; `coverage`; `provider`; `merge`, `compact`, `pins`, `vacuum`, `lease`, `upkeep`.
+//! `append`, `sink`; `coverage`; `instruments`; `provider`; `merge`, `compact`, `pins`, `vacuum`, `lease`, `upkeep`.
 
 mod append;
 mod buffer;
@@ -31,6 +32,7 @@ mod error;
 mod extent;
 mod file;
 mod import;
+mod instruments;
 mod known;
 mod lake;
 mod lease;
@@ -70,7 +72,9 @@ pub use row::Place;
 pub use sink::{CommitRule, Output, OutputSink};
 pub use snapshot::{FileRef, Snapshot};
 pub use source::{LakeSource, Order};
-pub use spec::{BUCKET, COVERAGE_TABLE, KLINES_TABLE, Layout, QUARANTINE_TABLE, RESTATED_TABLE, RUN_ID, Spec};
+pub use spec::{
+    BUCKET, COVERAGE_TABLE, INSTRUMENTS_TABLE, KLINES_TABLE, Layout, QUARANTINE_TABLE, RESTATED_TABLE, RUN_ID, Spec,
+};
 pub use upkeep::{UpkeepRule, Upkept};
 pub use upsert::Counts;
 pub use vacuum::{GRACE, Vacuumed};

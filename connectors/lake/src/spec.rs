@@ -4,13 +4,18 @@
 
 use crate::error::Error;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use candleflow_schema::tables::{COVERAGE, KLINES, QUARANTINE, RESTATED, timestamp};
+use candleflow_schema::{
+    instrument::INSTRUMENTS,
+    tables::{COVERAGE, KLINES, QUARANTINE, RESTATED, timestamp},
+};
 use std::sync::Arc;
 
 /// Bars, exact.
 pub const KLINES_TABLE: &str = "klines";
 /// What is known to be complete.
 pub const COVERAGE_TABLE: &str = "coverage";
+/// Assets, steps and minimums of instruments, by date.
+pub const INSTRUMENTS_TABLE: &str = "instruments";
 /// Every value that lost.
 pub const RESTATED_TABLE: &str = "restated";
 /// Bad input.
@@ -54,6 +59,7 @@ impl Spec {
         match name {
             KLINES_TABLE => Some(Self::klines()),
             COVERAGE_TABLE => Some(plain(&COVERAGE)),
+            INSTRUMENTS_TABLE => Some(plain(&INSTRUMENTS)),
             RESTATED_TABLE => Some(plain(&RESTATED)),
             QUARANTINE_TABLE => Some(plain(&QUARANTINE)),
             _ => None,

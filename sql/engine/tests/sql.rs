@@ -451,7 +451,10 @@ async fn mistakes_are_named() {
     let (_dir, lake) = empty_lake();
     let sql = Sql::open(&lake).await.unwrap();
     for (text, expected) in [
-        ("SELECT * FROM candles", "the lake has no table 'candles', it has coverage, equity, klines, klines_exact"),
+        (
+            "SELECT * FROM candles",
+            "the lake has no table 'candles', it has coverage, equity, instruments, klines, klines_exact",
+        ),
         ("SELECT * FROM other.klines", "the lake has no table 'klines'"),
         ("SELECT price FROM klines", "No field named price"),
         ("SELECT smaa(close, 3) OVER (ORDER BY time) FROM klines", "Invalid function 'smaa'"),

@@ -51,14 +51,14 @@ pub struct Row<'a> {
     pub columns: &'a [f64],
     /// The finer bars inside it, in order; `None` where they are missing.
     pub detail: Option<&'a [BarInput]>,
-    /// Funding due at its event time.
-    pub funding: Option<Funding>,
+    /// Funding due since the bar before, up to its event time, in order of time.
+    pub funding: &'a [Funding],
 }
 
 impl<'a> Row<'a> {
     /// A bar with its columns and nothing else.
     pub fn new(bar: BarInput, columns: &'a [f64]) -> Row<'a> {
-        Row { bar, columns, detail: None, funding: None }
+        Row { bar, columns, detail: None, funding: &[] }
     }
 }
 

@@ -303,6 +303,7 @@ impl Engine {
             for (symbol, row) in rows.iter().enumerate() {
                 let Some(row) = row else { continue };
                 let programs = self.programs;
+                rules.of(symbol);
                 let mut desk = self.desk(symbol, out);
                 let view = if programs { desk.view()? } else { PositionView::UNKNOWN };
                 let mut hearing = Hearing { columns: row.columns, rules: &mut *rules, view };
@@ -356,14 +357,15 @@ impl Engine {
         EquityRow { open_time, time, cash, qty, price, equity, drawdown, exposed, is_final: false }
     }
 
-    /// Funding at this event time, on what is held after the bar.
+    /// Funding up to this event time, on what is held after the bar.
     fn fund(&mut self, rows: &[Option<Row<'_>>]) -> Result<(), EngineError> {
-        for (symbol, row) in rows.iter().enumerate() {
+        for (symbol, funding) in rows.iter().enumerate().flat_map(|(symbol, row)| {
+            let due = row.map_or(&[][..], |row| row.funding);
+            due.iter().map(move |funding| (symbol, funding))
+        }) {
             let book = &mut self.books[symbol];
             let close = book.bar.prices.close;
-            let Some((funding, position)) = row.and_then(|row| row.funding).zip(book.position.as_mut()) else {
-                continue;
-            };
+            let Some(position) = book.position.as_mut() else { continue };
             let price = funding.mark.map_or(close, Money::from_price);
             let side = position.side;
             for lot in position.lots_mut() {

@@ -15,7 +15,7 @@ impl Engine {
     /// The row of a quiet bar of an account of one symbol; `None` where the steps must decide.
     pub(super) fn quiet_bar(&mut self, row: &Row<'_>) -> Result<Option<EquityRow>, EngineError> {
         let [book] = self.books.as_slice() else { return Ok(None) };
-        let quiet = self.quiet.is_some() && book.orders.is_empty() && row.funding.is_none();
+        let quiet = self.quiet.is_some() && book.orders.is_empty() && row.funding.is_empty();
         if !quiet || self.hears_something(row.columns) {
             return Ok(None);
         }

@@ -71,6 +71,9 @@ impl PositionView {
 pub trait Rules {
     /// The value of a row program on this row; NaN is NULL.
     fn eval(&mut self, program: u32, columns: &[f64], view: &PositionView) -> f64;
+
+    /// What is asked next concerns this symbol of the account. Matters where symbols have programs of their own.
+    fn of(&mut self, _symbol: usize) {}
 }
 
 /// For strategies whose expressions are all columns: every program is NULL.

@@ -111,7 +111,7 @@ async fn mistakes_are_the_readers_own() {
     for (sql, said) in [
         ("SELEC 1", "cannot read the query"),
         ("SELECT price FROM klines", "No field named price"),
-        ("SELECT * FROM candles", "the lake has no table 'candles', it has coverage, equity, klines"),
+        ("SELECT * FROM candles", "the lake has no table 'candles', it has coverage, equity, instruments, klines"),
         ("SELECT 1; SELECT 2", "one statement is answered at a time, found 2"),
         ("", "one statement is answered at a time, found 0"),
         ("SELECT 1 / (count(*) - 100) FROM klines", "Divide by zero"),

@@ -2,15 +2,19 @@
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use candleflow_kernels::metrics::CATALOGUE;
-use candleflow_lake::{COVERAGE_TABLE, KLINES_TABLE, QUARANTINE_TABLE, RESTATED_TABLE, RUN_ID};
-use candleflow_schema::tables::{COVERAGE, KLINES, QUARANTINE, RESTATED, timestamp};
+use candleflow_lake::{COVERAGE_TABLE, INSTRUMENTS_TABLE, KLINES_TABLE, QUARANTINE_TABLE, RESTATED_TABLE, RUN_ID};
+use candleflow_schema::{
+    instrument::INSTRUMENTS,
+    tables::{COVERAGE, KLINES, QUARANTINE, RESTATED, timestamp},
+};
 use candleflow_stream::strategy::{EQUITY, ORDERS, TRADES};
 use std::sync::{Arc, LazyLock};
 
 /// Names that answer in every lake.
-pub(super) const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 11] = [
     "coverage",
     "equity",
+    "instruments",
     "klines",
     super::KLINES_EXACT,
     "metrics",
@@ -59,6 +63,7 @@ pub fn schema_of(table: &str) -> Option<SchemaRef> {
     Some(match table {
         KLINES_TABLE => KLINES.clone(),
         COVERAGE_TABLE => COVERAGE.clone(),
+        INSTRUMENTS_TABLE => INSTRUMENTS.clone(),
         QUARANTINE_TABLE => QUARANTINE.clone(),
         RESTATED_TABLE => RESTATED.clone(),
         "runs" => RUNS.clone(),

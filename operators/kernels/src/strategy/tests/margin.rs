@@ -105,8 +105,9 @@ fn funding_is_paid_on_what_is_held_after_the_bar() {
     for (place, bar) in bars.iter().enumerate() {
         let rate = Ratio::parse("0.001").unwrap();
         let mark = (place == 1).then_some(12_000_000_000);
-        let funding = Some(Funding { rate, mark });
-        let row = engine.bar(&Row { funding, ..Row::new(bar.bar, &bar.columns) }, &mut NoPrograms, &mut out).unwrap();
+        let funding = [Funding { rate, mark }];
+        let row = Row { funding: &funding, ..Row::new(bar.bar, &bar.columns) };
+        let row = engine.bar(&row, &mut NoPrograms, &mut out).unwrap();
         cash.push((row.cash.to_string(), engine.ledger().funding.to_string()));
         assert!(engine.ledger().identity_holds());
     }
