@@ -14,21 +14,33 @@ pub fn floats<'a>(
     batch: &'a RecordBatch,
     index: usize,
 ) -> Result<Cow<'a, [f64]>, OperatorError> {
-    let array = batch.column(index);
-    match array.data_type() {
+    numbers(batch.column(index)).ok_or_else(|| missing(operator, batch, index, "Float64 or Boolean"))
+}
+
+/// The same of a column without its rows.
+///
+/// # Errors
+/// When it holds neither numbers nor truths.
+pub fn values<'a>(operator: &'static str, array: &'a ArrayRef) -> Result<Cow<'a, [f64]>, OperatorError> {
+    let column = || array.data_type().to_string();
+    numbers(array).ok_or_else(|| OperatorError::Missing { operator, column: column(), expected: "Float64 or Boolean" })
+}
+
+fn numbers(array: &ArrayRef) -> Option<Cow<'_, [f64]>> {
+    Some(match array.data_type() {
         DataType::Float64 => {
             let array = array.as_primitive::<Float64Type>();
-            Ok(match array.nulls().filter(|n| n.null_count() > 0) {
+            match array.nulls().filter(|n| n.null_count() > 0) {
                 None => Cow::Borrowed(&array.values()[..]),
                 Some(_) => Cow::Owned(array.iter().map(|v| v.unwrap_or(f64::NAN)).collect()),
-            })
+            }
         }
         DataType::Boolean => {
             let value = |v: Option<bool>| v.map_or(f64::NAN, |v| f64::from(u8::from(v)));
-            Ok(Cow::Owned(array.as_boolean().iter().map(value).collect()))
+            Cow::Owned(array.as_boolean().iter().map(value).collect())
         }
-        _ => Err(missing(operator, batch, index, "Float64 or Boolean")),
-    }
+        _ => return None,
+    })
 }
 
 /// A column of whole numbers without NULL.

@@ -11,6 +11,7 @@
 
 pub mod chain;
 pub mod columns;
+pub mod graph;
 pub mod higher;
 pub mod indicator;
 pub mod intake;

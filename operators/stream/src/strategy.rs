@@ -32,6 +32,8 @@ pub struct StrategyParts {
     pub tags: Vec<String>,
     /// Bars at or before this event time are warm-up.
     pub from: Micros,
+    /// Whether orders, trades and equity become rows; a sweep needs only the steps.
+    pub rows: bool,
 }
 
 /// A strategy at work on one symbol.
@@ -67,6 +69,9 @@ impl StrategyOp {
 
     /// Puts rows into the outputs.
     fn emit(&self, events: &Events, equity: &[EquityRow], out: &mut Emit) -> Result<(), OperatorError> {
+        if !self.parts.rows {
+            return Ok(());
+        }
         let (symbol, tags) = (self.parts.symbol.as_str(), self.parts.tags.as_slice());
         let outputs = &mut out.given.outputs;
         if !events.orders.is_empty() {

@@ -103,6 +103,7 @@ fn strategy_chain() -> Chain {
         slots: vec!["up".into(), "down".into()],
         tags: vec![],
         from: 40 * MINUTE,
+        rows: true,
     };
     let schema = operators.last().expect("not empty").schema();
     operators.push(Box::new(StrategyOp::new(&schema, parts).unwrap()));

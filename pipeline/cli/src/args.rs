@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Run a pipeline over history, or live with --live
     Run(RunArgs),
+    /// Run every parameter set of a pipeline's sweep, and compare them
+    Sweep(SweepArgs),
+    /// The probability that the best of many sets is the best by chance
+    Pbo(PboArgs),
     /// Show the plan of a pipeline: operators, warm-up, size of state
     Explain(FileArgs),
     /// Check a pipeline file; all errors at once
@@ -185,6 +189,9 @@ pub(crate) struct RunArgs {
     /// Run these symbols instead
     #[arg(long, value_delimiter = ',')]
     pub(crate) symbols: Vec<String>,
+    /// Run this set of the file's sweep, with the warm-up of the sweep
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["live", "warmup"])]
+    pub(crate) sweep_set: Option<u64>,
     /// Bars before --from that are read: a number or 'all' [default: what explain states]
     #[arg(long)]
     pub(crate) warmup: Option<String>,
@@ -200,6 +207,49 @@ pub(crate) struct RunArgs {
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SweepArgs {
+    /// The pipeline file, with a block sweep
+    pub(crate) file: PathBuf,
+    /// First event time, exclusive [default: all there is]
+    #[arg(long, value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Last event time, inclusive [default: all there is]
+    #[arg(long, value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// Override a parameter that the sweep does not move
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run these symbols instead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Go on with the last unfinished sweep of this file, or with the one of this id
+    #[arg(long, value_name = "RUN_ID", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "absent, without a value, with one")]
+    pub(crate) resume: Option<Option<String>>,
+    /// Show so many of the best sets
+    #[arg(long, default_value_t = 10)]
+    pub(crate) top: usize,
+    /// The metric that they are the best by
+    #[arg(long, default_value = "sharpe")]
+    pub(crate) by: String,
+    /// Sets that are computed at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// MiB that sets may take together; more sets then go in several passes over the bars
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) memory: u64,
+    /// How to print the best sets
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PboArgs {
+    /// The id of a sweep, or a CSV or Parquet file of returns: rows set,time,return, or a column per set
+    pub(crate) of: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -68,7 +68,15 @@ impl Work {
             && last.elapsed() >= EVERY
         {
             *last = Instant::now();
-            say(&format!("{}: {done} rows {message}", self.what));
+            let left = match self.bar.length().filter(|total| *total > done && done > 0) {
+                Some(total) => {
+                    let (percent, rate) = (done * 100 / total, done as f64 / self.bar.elapsed().as_secs_f64());
+                    let seconds = (total - done) as f64 / rate;
+                    format!(" of {total} ({percent} %), {rate:.0} a second, {seconds:.0} s left,")
+                }
+                None => String::new(),
+            };
+            say(&format!("{}: {done}{left} rows {message}", self.what));
         }
     }
 

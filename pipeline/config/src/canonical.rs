@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The canonical form: JSON with every default filled in, exact amounts as decimal text, parameters as their shortest
-/// double, expressions with single spaces. Two files with the same form find the same, to the last bit. Sinks are not part
-/// of it, because what is kept does not change what is found; only whether the values of columns enter the digest is.
+/// double, expressions with single spaces. Two files with the same form find the same, to the last bit. Sinks and research
+/// blocks are not part of it, because what is kept does not change what is found; only whether the values of columns enter the digest is.
 pub fn canonical(document: &Document) -> String {
     let d = document;
     let params = |p: &BTreeMap<String, Located<Number>>| {
@@ -38,7 +38,7 @@ pub fn canonical(document: &Document) -> String {
 }
 
 /// An expression with single spaces; inside quotes, and where a comment would swallow the next line, as it stands.
-fn text(expression: &str) -> String {
+pub(crate) fn text(expression: &str) -> String {
     if expression.contains("--") {
         return expression.trim().to_owned();
     }

@@ -7,7 +7,7 @@ mod strategy;
 pub use account::{Account, Filters};
 pub use strategy::{EntryRule, ExitRule, Level, Limits, Order, Side, Size, Strategy, Target, Targets, Trailing};
 
-use crate::diagnostics::Place;
+use crate::{diagnostics::Place, research::Research};
 use candleflow_kernels::strategy::{Fills, Profile};
 use candleflow_schema::Interval;
 use std::collections::BTreeMap;
@@ -58,6 +58,8 @@ pub struct Document {
     pub profile: Option<Located<Profile>>,
     /// Which outputs are kept.
     pub sinks: Vec<Located<SinkDef>>,
+    /// Which runs there are beside a plain one.
+    pub research: Research,
 }
 
 /// `source`.

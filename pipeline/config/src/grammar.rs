@@ -1,9 +1,11 @@
 //! Every block and key of the file in one table: the reader, the JSON Schema, the page of keys and the errors all use it.
 
 mod account;
+mod research;
 mod strategy;
 
 pub use account::{ACCOUNT, FEES, FILLS, FILTERS, FUNDING, SLIPPAGE};
+pub use research::{MONTE_CARLO, RANDOM, RANGE, SWEEP, WALK_FORWARD};
 pub use strategy::{
     BREAK_EVEN, COOLDOWN, ENTRY, EXIT, LEVEL, LIMITS, PYRAMIDING, SIDE, SIZE, STRATEGY, TABLE, TARGET, TRAILING,
     VOLATILITY,
@@ -44,6 +46,10 @@ pub enum Holds {
     Named(&'static str),
     /// A block whose keys are lengths of time, such as `2h`.
     ByTime(&'static Holds),
+    /// A length of time such as `90d`.
+    Span,
+    /// Parameters, each with a list of values or a range.
+    Grid,
     /// The list of sinks.
     Sinks,
 }
@@ -109,6 +115,13 @@ pub static PIPELINE: Block = block(
         may("strategy", Holds::Block(&STRATEGY), "What is traded."),
         may("account", Holds::Block(&ACCOUNT), "With what it is traded; required with `strategy`."),
         may("fills", Holds::Block(&FILLS), "How orders are filled."),
+        may("sweep", Holds::Block(&SWEEP), "Which parameter sets `candleflow sweep` runs; a plain run ignores it."),
+        may(
+            "walk_forward",
+            Holds::Block(&WALK_FORWARD),
+            "How `candleflow walk-forward` cuts time; it chooses among the sets of `sweep`.",
+        ),
+        may("monte_carlo", Holds::Block(&MONTE_CARLO), "What `candleflow monte-carlo` draws from a run."),
         may(
             "profile",
             Holds::OneOf(&names(&PROFILE)),

@@ -12,6 +12,7 @@ pub mod document;
 pub mod grammar;
 mod node;
 mod read;
+pub mod research;
 mod schema;
 mod words;
 

@@ -7,6 +7,7 @@ mod account;
 mod levels;
 mod meet;
 mod profile;
+mod research;
 mod strategy;
 mod value;
 
@@ -127,6 +128,7 @@ impl Reader {
         let account = top.get("account").map(|n| self.account(n));
         let (fills, detail) = self.fills(top.get("fills"));
         let sinks = self.sinks(top.get("sinks"), strategy.is_some());
+        let research = self.research(&top, &params, strategy.is_some());
         if strategy.is_some() && account.is_none() {
             let place = top.map.get("strategy").map_or(top.place, |(k, _)| k.place);
             self.errors.add(
@@ -173,6 +175,7 @@ impl Reader {
             detail,
             profile,
             sinks,
+            research,
         })
     }
 

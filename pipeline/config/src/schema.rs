@@ -2,7 +2,7 @@
 
 use crate::{
     document::Table,
-    grammar::{Block, HIGHER, Holds, Key, PIPELINE},
+    grammar::{Block, HIGHER, Holds, Key, PIPELINE, RANGE},
 };
 use serde_json::{Map, Value, json};
 
@@ -79,6 +79,12 @@ fn holds(kind: Holds) -> Value {
             "additionalProperties": false,
             "minProperties": 1
         }),
+        Holds::Span => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),
+        Holds::Grid => {
+            let list = json!({ "type": "array", "items": number(), "minItems": 1, "uniqueItems": true });
+            let values = json!({ "anyOf": [list, block(&RANGE)] });
+            json!({ "type": "object", "minProperties": 1, "additionalProperties": values })
+        }
         Holds::Sinks => {
             let tables: Vec<_> = Table::ALL.iter().map(|t| t.name()).collect();
             let topic = json!({

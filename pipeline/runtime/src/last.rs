@@ -89,6 +89,9 @@ impl Last {
     /// # Errors
     /// When the key's rows do not rise in event time.
     pub fn push(&mut self, key: usize, steps: Vec<Step>) -> Result<(), RunError> {
+        if self.finishes.len() == 1 {
+            return steps.into_iter().try_for_each(|step| self.take(key, step.equity.time, &step));
+        }
         for step in steps {
             let time = step.equity.time;
             self.merge.push(key, time, step).map_err(|e| RunError::Internal(e.to_string()))?;
@@ -117,17 +120,23 @@ impl Last {
 
     fn drain(&mut self) -> Result<(), RunError> {
         while let Some((key, time, step)) = self.merge.pop() {
-            if self.open.is_some_and(|open| open != time) {
-                self.point();
-            }
-            self.open = Some(time);
-            self.marks[key] = step.equity.equity;
-            let failed = |e: candleflow_kernels::money::Overflow| RunError::Internal(e.to_string());
-            step.orders.iter().try_for_each(|o| self.metrics.order(o)).map_err(failed)?;
-            step.trades.iter().try_for_each(|t| self.metrics.trade(t)).map_err(failed)?;
-            self.metrics.equity(key, &step.equity);
-            self.metrics.market(key, step.close);
+            self.take(key, time, &step)?;
         }
+        Ok(())
+    }
+
+    /// The next step of all keys together.
+    fn take(&mut self, key: usize, time: Micros, step: &Step) -> Result<(), RunError> {
+        if self.open.is_some_and(|open| open != time) {
+            self.point();
+        }
+        self.open = Some(time);
+        self.marks[key] = step.equity.equity;
+        let failed = |e: candleflow_kernels::money::Overflow| RunError::Internal(e.to_string());
+        step.orders.iter().try_for_each(|o| self.metrics.order(o)).map_err(failed)?;
+        step.trades.iter().try_for_each(|t| self.metrics.trade(t)).map_err(failed)?;
+        self.metrics.equity(key, &step.equity);
+        self.metrics.market(key, step.close);
         Ok(())
     }
 
@@ -142,23 +151,26 @@ impl Last {
     /// # Errors
     /// When an amount does not fit.
     pub fn rows(&self) -> Result<RecordBatch, RunError> {
-        let failed = |e: String| RunError::Internal(e);
+        let mut views = vec![("mark", self.metrics.values())];
+        if let Some(closed) = self.closed()? {
+            views.push(("closed", closed.values()));
+        }
+        metrics_rows(&views)
+    }
+
+    /// The statistics so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The statistics as if everything had been closed; `None` while a key has not ended.
+    ///
+    /// # Errors
+    /// When an amount does not fit.
+    pub fn closed(&self) -> Result<Option<Metrics>, RunError> {
         let finishes: Option<Vec<Finish>> = self.finishes.iter().cloned().collect();
-        let closed = match &finishes {
-            Some(finishes) => Some(self.metrics.closed_view(finishes).map_err(|e| failed(e.to_string()))?),
-            None => None,
-        };
-        let mut names = vec!["mark"];
-        let mut values = vec![self.metrics.values()];
-        if let Some(closed) = closed {
-            names.push("closed");
-            values.push(closed.values());
-        }
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(names))];
-        for metric in 0..CATALOGUE.len() {
-            columns.push(Arc::new(values.iter().map(|v| v[metric].filter(|x| !x.is_nan())).collect::<Float64Array>()));
-        }
-        RecordBatch::try_new(METRICS.clone(), columns).map_err(|e| failed(e.to_string()))
+        let closed = finishes.map(|finishes| self.metrics.closed_view(&finishes));
+        closed.transpose().map_err(|e| RunError::Internal(e.to_string()))
     }
 
     /// Equity over time.
@@ -171,4 +183,18 @@ impl Last {
     pub fn held(&self) -> usize {
         self.merge.held()
     }
+}
+
+/// Rows of `metrics`: a view's name, and the values of the catalogue.
+///
+/// # Errors
+/// None that a list of values as long as the catalogue could cause.
+pub fn metrics_rows(views: &[(&str, Vec<Option<f64>>)]) -> Result<RecordBatch, RunError> {
+    let names = views.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(names))];
+    for metric in 0..CATALOGUE.len() {
+        let values = views.iter().map(|(_, values)| values[metric].filter(|x| !x.is_nan()));
+        columns.push(Arc::new(values.collect::<Float64Array>()));
+    }
+    RecordBatch::try_new(METRICS.clone(), columns).map_err(|e| RunError::Internal(e.to_string()))
 }

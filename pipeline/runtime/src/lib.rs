@@ -16,6 +16,7 @@ pub mod last;
 pub mod live;
 pub mod outcome;
 pub mod outlets;
+pub mod sweep;
 mod telemetry;
 
 pub use error::RunError;

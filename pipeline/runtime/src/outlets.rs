@@ -128,6 +128,16 @@ impl Outlets {
     }
 }
 
+/// The chain that rows of `metrics` have in the digest of a run.
+///
+/// # Errors
+/// When a column cannot be digested.
+pub fn metrics_digest(rows: &RecordBatch) -> Result<Digest, RunError> {
+    let mut chain = Chain::new(&named("metrics", true), "", &rows.schema());
+    chain.update(rows).map_err(|e| RunError::Internal(e.to_string()))?;
+    Ok(chain.value())
+}
+
 fn named(output: &str, last: bool) -> String {
     if last { format!("{output}.final") } else { output.to_owned() }
 }

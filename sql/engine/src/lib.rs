@@ -12,7 +12,10 @@ pub mod project;
 pub mod query;
 
 pub use catalog::lake_session;
-pub use compile::{Compiled, compile};
+pub use compile::{
+    Compiled, compile,
+    many::{Filter, Many, named},
+};
 pub use explain::explain;
 pub use lower::Binding;
 pub use query::{Answer, Limits, QueryError, Sql};

@@ -3,7 +3,7 @@
 use crate::{
     compile::{
         Compiled,
-        node::{HigherNode, StrategyNode},
+        node::{HigherNode, StrategyNode, StrategyPlan},
         program::Programs,
     },
     project::ProjectOp,
@@ -124,11 +124,8 @@ impl Lowering<'_> {
 
     fn higher(&self, node: &HigherNode, outer: bool) -> Result<Operators> {
         let mut operators = self.plan(&node.input, outer)?;
-        let inner = self.plan(&node.inner, false)?;
-        let rows = last_schema(&inner);
-        let all = (0..rows.fields().len()).collect();
-        let inner = Chain::new(inner, Some(all), Micros::MIN);
-        let shown = node.shown.iter().map(|(n, _)| Ok(rows.index_of(n)?)).collect::<Result<Vec<_>>>()?;
+        let shown: Vec<_> = node.shown.iter().map(|(n, _)| n.clone()).collect();
+        let (inner, shown) = inner_chain(self.session, self.symbol, &node.inner, &shown)?;
         let names: Vec<_> = node.shown.iter().map(|(_, n)| n.clone()).collect();
         operators.push(Box::new(Higher::new(&last_schema(&operators), node.every, inner, &shown, &names)));
         Ok(operators)
@@ -136,20 +133,45 @@ impl Lowering<'_> {
 
     fn strategy(&self, node: &StrategyNode, outer: bool) -> Result<Operators> {
         let mut operators = self.plan(&node.input, outer)?;
-        let plan = &node.plan;
-        let engine = Engine::new(plan.spec.clone(), vec![plan.filters.clone()]);
-        let parts = StrategyParts {
-            symbol: self.symbol.to_owned(),
-            engine: engine.map_err(|e| DataFusionError::Plan(e.to_string()))?,
-            rules: Box::new(Programs::new(plan.programs.clone())),
-            slots: plan.slots.clone(),
-            tags: plan.tags.clone(),
-            from: self.binding.from,
-        };
-        let operator = StrategyOp::new(&last_schema(&operators), parts);
-        operators.push(Box::new(operator.map_err(|e| DataFusionError::Plan(e.to_string()))?));
+        let schema = last_schema(&operators);
+        operators.push(Box::new(strategy_op(&node.plan, &schema, self.symbol, self.binding.from, true)?));
         Ok(operators)
     }
+}
+
+/// The operators over bars of a higher timeframe, and where the columns that are shown stand in their rows.
+pub(crate) fn inner_chain(
+    session: &SessionState,
+    symbol: &str,
+    plan: &LogicalPlan,
+    shown: &[String],
+) -> Result<(Chain, Vec<usize>)> {
+    let operators = Lowering { session, symbol, binding: &Binding::default() }.plan(plan, false)?;
+    let rows = last_schema(&operators);
+    let all = (0..rows.fields().len()).collect();
+    let shown = shown.iter().map(|name| Ok(rows.index_of(name)?)).collect::<Result<Vec<_>>>()?;
+    Ok((Chain::new(operators, Some(all), Micros::MIN), shown))
+}
+
+/// The strategy over rows of `schema`; `rows`: whether it gives rows beside the account's steps.
+pub(crate) fn strategy_op(
+    plan: &StrategyPlan,
+    schema: &SchemaRef,
+    symbol: &str,
+    from: Micros,
+    rows: bool,
+) -> Result<StrategyOp> {
+    let engine = Engine::new(plan.spec.clone(), vec![plan.filters.clone()]);
+    let parts = StrategyParts {
+        symbol: symbol.to_owned(),
+        engine: engine.map_err(|e| DataFusionError::Plan(e.to_string()))?,
+        rules: Box::new(Programs::new(plan.programs.clone())),
+        slots: plan.slots.clone(),
+        tags: plan.tags.clone(),
+        from,
+        rows,
+    };
+    StrategyOp::new(schema, parts).map_err(|e| DataFusionError::Plan(e.to_string()))
 }
 
 /// Columns without the name of their table: batches have none.

@@ -72,6 +72,7 @@ async fn show(args: &DemoArgs, dir: &Path, settings: &Settings) -> anyhow::Resul
         live,
         set: Vec::new(),
         symbols: Vec::new(),
+        sweep_set: None,
         warmup: None,
         threads: None,
         dry: false,

@@ -4,10 +4,12 @@ mod data;
 mod demo;
 mod exchange;
 mod import;
+mod pbo;
 mod plan;
 mod run;
 mod serve;
 mod sql;
+mod sweep;
 mod sync;
 mod topics;
 mod up;
@@ -28,6 +30,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::import(args, &settings).await,
         Command::Sync(args) => sync::sync(args, &settings).await,
         Command::Run(args) => run::run(args, &settings).await,
+        Command::Sweep(args) => sweep::sweep(args, &settings).await,
+        Command::Pbo(args) => pbo::pbo(&args, &settings).await,
         Command::Explain(args) => plan::explain(&args),
         Command::Validate(args) => plan::validate(&args),
         Command::Schema => plan::schema(),

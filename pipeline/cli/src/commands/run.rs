@@ -4,8 +4,8 @@ use crate::{
     args::RunArgs,
     exit::usage,
     settings::Settings,
-    talk::Work,
-    wiring::{self, run},
+    talk::{Work, say},
+    wiring::{self, research::Study, run},
 };
 use candleflow_schema::time;
 use std::{
@@ -13,7 +13,13 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-pub(super) async fn run(args: RunArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if let Some(number) = args.sweep_set {
+        let study = Study::open(&args.file, &args.set, &args.symbols)?;
+        say(&format!("set {number}: {}", study.named(number)));
+        args.set.extend(study.overrides(number)?);
+        args.warmup = Some(study.warmup.map_or("all".to_owned(), |bars| bars.to_string()));
+    }
     let prepared = run::prepare(&args.file, &args.set, &args.symbols)?;
     let lake = wiring::lake(settings)?;
     let cancel = wiring::interrupt();

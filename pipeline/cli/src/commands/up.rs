@@ -61,6 +61,7 @@ pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<Exit
             live: true,
             set: Vec::new(),
             symbols: Vec::new(),
+            sweep_set: None,
             warmup: None,
             threads: None,
             dry: false,

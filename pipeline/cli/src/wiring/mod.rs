@@ -5,6 +5,7 @@ pub(crate) mod copy;
 pub(crate) mod handover;
 pub(crate) mod market;
 pub(crate) mod report;
+pub(crate) mod research;
 pub(crate) mod run;
 pub(crate) mod signals;
 pub(crate) mod stack;

@@ -204,7 +204,7 @@ impl Reader {
 }
 
 /// `2h` in microseconds.
-fn time_of(text: &str) -> Option<i64> {
+pub(super) fn time_of(text: &str) -> Option<i64> {
     let at = text.find(|c: char| !c.is_ascii_digit())?;
     let (count, unit) = text.split_at(at);
     let seconds = match unit {

@@ -11,6 +11,8 @@
 //! ```
 //! Parameters may differ by symbol, so each symbol has a plan of its own. All errors of the file go to one list.
 
+mod graph;
+pub mod many;
 pub mod node;
 mod parse;
 pub mod program;
@@ -109,6 +111,12 @@ struct Compiler<'a> {
     /// Bars until a column has settled.
     settled: BTreeMap<String, Option<usize>>,
     count: usize,
+    /// Where columns go instead of the plan, when many parameter sets share them.
+    graph: Option<graph::Graph>,
+    /// Columns of the graph by the names that the user's columns have in this set.
+    aliases: BTreeMap<String, String>,
+    /// Expressions that have been parsed, by their text.
+    parsed: HashMap<String, ast::Expr>,
 }
 
 impl<'a> Compiler<'a> {
@@ -143,10 +151,16 @@ impl<'a> Compiler<'a> {
             known: HashMap::new(),
             settled,
             count: 0,
+            graph: None,
+            aliases: BTreeMap::new(),
+            parsed: HashMap::new(),
         })
     }
 
     fn visible(&self, name: &str) -> Option<String> {
+        if let Some(column) = self.aliases.get(name) {
+            return Some(column.clone());
+        }
         (self.visible.contains(name) || self.structs.contains_key(name)).then(|| name.to_owned())
     }
 
@@ -155,7 +169,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.visible.iter().chain(self.structs.keys()).map(String::as_str).filter(|n| !n.starts_with("__"))
+        self.visible
+            .iter()
+            .chain(self.aliases.keys())
+            .chain(self.structs.keys())
+            .map(String::as_str)
+            .filter(|n| !n.starts_with("__"))
     }
 
     fn hidden_name(&mut self) -> String {
@@ -175,6 +194,9 @@ impl<'a> Compiler<'a> {
             self.later.insert(name.clone());
             return;
         };
+        if self.graph.is_some() {
+            return self.alias(name, &expr, column.is.place);
+        }
         if let Some((indicator, outputs)) = struct_of(&self.structs, &expr) {
             let mut names = Vec::new();
             for (output, physical) in indicator.outputs.iter().zip(outputs) {
@@ -204,21 +226,12 @@ impl<'a> Compiler<'a> {
             self.errors.add(every.place, format!("every: {} is not a multiple of the source's {base}", every.value));
             return;
         }
-        let (plan, shown, settled) = {
-            let Some(mut inner) = Compiler::new(self.session, self.params.clone(), self.errors, BTreeSet::new()) else {
-                return;
-            };
-            let same = Column { every: None, ..column.clone() };
-            inner.define(&same);
-            inner.flush(column.is.place);
-            let settled: Vec<_> = inner.defined.iter().map(|n| inner.settled.get(n).copied().flatten()).collect();
-            (inner.plan, inner.defined, settled)
-        };
-        if shown.is_empty() {
-            return;
-        }
-        self.flush(column.is.place);
         let ratio = (every.value.nominal() + base.nominal() - 1) / base.nominal();
+        if self.graph.is_some() {
+            return self.shared_higher(column, every.value, ratio as usize);
+        }
+        let Some((plan, shown, settled)) = self.inner(column) else { return };
+        self.flush(column.is.place);
         let input = self.plan.clone();
         let schema = input.schema().as_arrow();
         let more = shown.iter().filter_map(|n| plan.schema().as_arrow().field_with_name(n).ok()).cloned();
@@ -237,6 +250,16 @@ impl<'a> Compiler<'a> {
             self.defined.push(name);
         }
         self.later.remove(name);
+    }
+
+    /// The plan of a column over bars of its own timeframe, the columns it shows, and when they have settled.
+    fn inner(&mut self, column: &Column) -> Option<(LogicalPlan, Vec<String>, Vec<Option<usize>>)> {
+        let mut inner = Compiler::new(self.session, self.params.clone(), self.errors, BTreeSet::new())?;
+        let same = Column { every: None, ..column.clone() };
+        inner.define(&same);
+        inner.flush(column.is.place);
+        let settled = inner.defined.iter().map(|n| inner.settled.get(n).copied().flatten()).collect();
+        (!inner.defined.is_empty()).then_some((inner.plan, inner.defined, settled))
     }
 
     /// The name of the column that an argument of an indicator is; expressions become hidden columns.
@@ -265,6 +288,9 @@ impl<'a> Compiler<'a> {
 
     /// The type of a column that is in the plan or waits for it.
     fn kind(&mut self, name: &str) -> Option<DataType> {
+        if let Some(graph) = &self.graph {
+            return graph.kind(name);
+        }
         if self.pending.iter().any(|(n, _)| n == name) {
             self.flush(Place::default());
         }
@@ -274,15 +300,16 @@ impl<'a> Compiler<'a> {
     /// Plans a scalar expression as a column; false when it cannot be.
     fn scalar(&mut self, name: &str, expr: &ast::Expr, place: Place) -> bool {
         let used = identifiers(expr);
+        if self.graph.is_some() {
+            return self.shared_scalar(name, expr, &used, place);
+        }
         if self.pending.iter().any(|(n, _)| used.contains(n)) {
             self.flush(place);
         }
-        match self.planned(expr) {
+        match self.planned(expr, self.plan.schema()) {
             Ok(planned) => {
                 self.pending.push((name.to_owned(), planned));
-                let mut settled = used.iter().map(|u| self.settled.get(u).copied().unwrap_or(Some(0)));
-                let settled = settled.try_fold(0, |a, b| b.map(|b| a.max(b)));
-                self.settled.insert(name.to_owned(), settled);
+                self.settle(name, &used);
                 true
             }
             Err(error) => {
@@ -292,9 +319,15 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// A scalar expression has settled when all that it uses has.
+    fn settle(&mut self, name: &str, used: &BTreeSet<String>) {
+        let mut settled = used.iter().map(|u| self.settled.get(u).copied().unwrap_or(Some(0)));
+        let settled = settled.try_fold(0, |a, b| b.map(|b| a.max(b)));
+        self.settled.insert(name.to_owned(), settled);
+    }
+
     /// A DataFusion expression of type Float64, Boolean, text or time.
-    fn planned(&self, expr: &ast::Expr) -> Result<Expr> {
-        let schema = self.plan.schema();
+    fn planned(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr> {
         let with_alias = ast::ExprWithAlias { expr: expr.clone(), alias: None };
         let planned = self.session.create_logical_expr_from_sql_expr(with_alias, schema)?;
         let planned = planned.transform_up(|e| Ok(safe_division(e)))?.data;
@@ -339,14 +372,25 @@ impl<'a> Compiler<'a> {
         let mut exprs = Vec::new();
         for (i, output) in indicator.outputs.iter().enumerate() {
             let column = if several { format!("{name}_{}", output.name) } else { name.clone() };
+            self.settled.insert(column.clone(), settled);
+            outputs.push(column.clone());
+            if self.graph.is_some() {
+                continue;
+            }
             let args = inputs.iter().map(ident).chain(params.iter().map(|p| lit(*p))).collect();
             let mut window = WindowFunction::new(candleflow_functions::output(indicator, i), args);
             window.params.partition_by = vec![col("symbol")];
             window.params.order_by = vec![col("time").sort(true, false)];
             window.params.window_frame = WindowFrame::new(Some(true));
-            exprs.push(Expr::WindowFunction(Box::new(window)).alias(column.clone()));
-            self.settled.insert(column.clone(), settled);
-            outputs.push(column);
+            exprs.push(Expr::WindowFunction(Box::new(window)).alias(column));
+        }
+        if let Some(graph) = &mut self.graph {
+            graph.indicator(indicator, params, &inputs, &outputs);
+            if several {
+                self.structs.insert(name.clone(), (indicator, outputs));
+            }
+            self.known.insert(key, name.clone());
+            return name;
         }
         match LogicalPlanBuilder::from(self.plan.clone()).window(exprs).and_then(|b| b.build()) {
             Ok(plan) => self.plan = plan,

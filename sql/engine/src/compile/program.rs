@@ -185,6 +185,10 @@ pub(super) trait Names {
     fn hidden(&mut self, expr: &Expr) -> Option<usize>;
     /// The number of a rule's tag.
     fn tag(&mut self, tag: &str) -> Option<f64>;
+    /// Whether there are hidden columns at all; where not, everything is computed by the program.
+    fn hides(&self) -> bool {
+        true
+    }
 }
 
 /// Whether an expression names the position, the last trade or the account.
@@ -270,7 +274,7 @@ impl Compiler<'_> {
                 self.ops.extend(conditions.iter().map(|_| Op::Choose));
                 Ok(())
             }
-            other if !sees_position(other) => self.hidden(other),
+            other if self.names.hides() && !sees_position(other) => self.hidden(other),
             Expr::Function(function) => self.function(function),
             other => Err(format!("'{other}' cannot be computed with position values")),
         }

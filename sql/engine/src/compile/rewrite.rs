@@ -32,7 +32,14 @@ pub(super) enum Sees {
 impl Compiler<'_> {
     /// Parses and rewrites an expression; every error goes to the diagnostics.
     pub(super) fn rewritten(&mut self, text: &Text, sees: Sees) -> Option<Expr> {
-        let mut expr = parse(text, self.errors)?;
+        let mut expr = match self.parsed.get(&text.value) {
+            Some(known) => known.clone(),
+            None => {
+                let parsed = parse(text, self.errors)?;
+                self.parsed.insert(text.value.clone(), parsed.clone());
+                parsed
+            }
+        };
         let mut rewriter = Rewriter { compiler: self, text, sees, fields: Vec::new(), failed: false };
         let _ = expr.visit(&mut rewriter);
         (!rewriter.failed).then_some(expr)

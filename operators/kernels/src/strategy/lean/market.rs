@@ -22,34 +22,33 @@ pub struct Market {
 impl Market {
     /// The columns of these bars; the first impossible or unordered one is an error, as in the engine.
     pub fn new(bars: &[BarInput]) -> Result<Market, EngineError> {
-        let mut market = Market {
-            open_time: Vec::with_capacity(bars.len()),
-            time: Vec::with_capacity(bars.len()),
-            open: Vec::with_capacity(bars.len()),
-            close: Vec::with_capacity(bars.len()),
-            ..Market::default()
-        };
-        let mut before: Option<&BarInput> = None;
+        let mut market = Market::default();
+        market.extend(bars)?;
+        Ok(market)
+    }
+
+    /// Bars after those that are there, checked in the same way.
+    pub fn extend(&mut self, bars: &[BarInput]) -> Result<(), EngineError> {
         for bar in bars {
-            let late = before.filter(|before| bar.open_time <= before.open_time || bar.time <= before.time);
-            if let Some(before) = late {
-                return Err(EngineError::NotLater { open_time: bar.open_time, before: before.open_time });
+            if let (Some(open_time), Some(time)) = (self.open_time.last(), self.time.last())
+                && (bar.open_time <= *open_time || bar.time <= *time)
+            {
+                return Err(EngineError::NotLater { open_time: bar.open_time, before: *open_time });
             }
             let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
             if bar.low <= 0 || bar.low > bottom || bar.high < top {
                 let ohlc = [bar.open, bar.high, bar.low, bar.close];
                 return Err(EngineError::Prices { open_time: bar.open_time, ohlc });
             }
-            market.open_time.push(bar.open_time);
-            market.time.push(bar.time);
-            market.open.push(bar.open);
-            market.close.push(bar.close_f64);
-            market.last_close = bar.close;
-            market.no_volume |= bar.no_volume;
-            before = Some(bar);
+            self.end_day(bar.open_time);
+            self.open_time.push(bar.open_time);
+            self.time.push(bar.time);
+            self.open.push(bar.open);
+            self.close.push(bar.close_f64);
+            self.last_close = bar.close;
+            self.no_volume |= bar.no_volume;
         }
-        market.find_days();
-        Ok(market)
+        Ok(())
     }
 
     /// How many bars.
@@ -67,15 +66,12 @@ impl Market {
         &self.close
     }
 
-    fn find_days(&mut self) {
-        let Some(first) = self.open_time.first() else { return };
-        let mut day = day_of(*first);
-        for (place, open_time) in self.open_time.iter().enumerate() {
-            if day_of(*open_time) != day {
-                day = day_of(*open_time);
-                self.day_ends.push(place);
-            }
+    /// The last of `day_ends` moves with the open day, or a bar of another day begins a new one.
+    fn end_day(&mut self, open_time: i64) {
+        let end = self.open_time.len() + 1;
+        match (self.open_time.last(), self.day_ends.last_mut()) {
+            (Some(before), Some(last)) if day_of(*before) == day_of(open_time) => *last = end,
+            _ => self.day_ends.push(end),
         }
-        self.day_ends.push(self.open_time.len());
     }
 }

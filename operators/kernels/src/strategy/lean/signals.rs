@@ -15,6 +15,21 @@ impl Signals {
         signals
     }
 
+    /// So many bars after those that are there: true where any of the columns is neither zero nor NaN.
+    pub fn extend(&mut self, count: usize, columns: &[&[f64]]) {
+        for place in 0..count {
+            let bit = (self.bars + place) % 64;
+            if bit == 0 {
+                self.words.push(0);
+            }
+            let is_true = columns.iter().any(|column| column[place] != 0.0 && !column[place].is_nan());
+            if let Some(word) = self.words.last_mut() {
+                *word |= u64::from(is_true) << bit;
+            }
+        }
+        self.bars += count;
+    }
+
     /// `crossover(a, b)`: above now, and not above on the bar before; NaN is neither.
     pub fn crossover(a: &Line, b: &Line) -> Signals {
         let (mut up, mut down) = (Signals::default(), Signals::default());

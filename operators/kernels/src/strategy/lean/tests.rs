@@ -244,3 +244,34 @@ fn what_asks_for_more_is_not_lean() {
     assert!(!Lean::of(&base(), &symbol).unwrap().takes(&market));
     assert!(matches!(Market::new(&[still, still]), Err(EngineError::NotLater { .. })));
 }
+
+proptest! {
+    /// Bars and signals that come piece by piece are those that come at once.
+    #[test]
+    fn pieces_are_the_whole(rows in market(), cut in 1_usize..100) {
+        let bars: Vec<BarInput> = rows.iter().map(|(bar, _)| *bar).collect();
+        let column = |which: usize| rows.iter().map(|(_, truth)| truth[which]).collect::<Vec<f64>>();
+        let (a, b) = (column(0), column(1));
+        let mut either = Signals::of(&a);
+        either.or(&Signals::of(&b));
+        let (mut market, mut signals, mut none) = (Market::default(), Signals::default(), Signals::default());
+        for start in (0..bars.len()).step_by(cut) {
+            let end = bars.len().min(start + cut);
+            market.extend(&bars[start..end]).unwrap();
+            signals.extend(end - start, &[&a[start..end], &b[start..end]]);
+            none.extend(end - start, &[]);
+        }
+        let whole = Market::new(&bars).unwrap();
+        prop_assert_eq!(format!("{market:?}"), format!("{whole:?}"));
+        prop_assert_eq!(&signals, &either);
+        prop_assert_eq!((none.len(), none.next(0)), (bars.len(), None));
+        // The days end where an independent count says.
+        let days: Vec<usize> = (1..=bars.len())
+            .filter(|end| {
+                let day = |bar: &BarInput| bar.open_time.div_euclid(86_400_000_000);
+                *end == bars.len() || day(&bars[*end]) != day(&bars[*end - 1])
+            })
+            .collect();
+        prop_assert_eq!(market.day_ends, days);
+    }
+}

@@ -43,7 +43,7 @@ pub(super) fn warmup(args: &RunArgs, compiled: &Compiled) -> anyhow::Result<Opti
 }
 
 /// The event time after which a symbol's input begins, given those of its bars up to `from`.
-pub(super) fn first(times: &[Micros], warmup: Option<usize>) -> Micros {
+pub(crate) fn first(times: &[Micros], warmup: Option<usize>) -> Micros {
     match warmup {
         Some(bars) if times.len() > bars => times[times.len() - bars - 1],
         _ => Micros::MIN,
@@ -51,7 +51,7 @@ pub(super) fn first(times: &[Micros], warmup: Option<usize>) -> Micros {
 }
 
 /// The state of `klines` that a run reads, and its number.
-pub(super) async fn pinned(lake: &Lake) -> anyhow::Result<(At, Option<i64>)> {
+pub(crate) async fn pinned(lake: &Lake) -> anyhow::Result<(At, Option<i64>)> {
     if !lake.tables().await?.iter().any(|t| t == candleflow_lake::KLINES_TABLE) {
         return Err(usage(format!(
             "the lake {} has no bars yet: run 'candleflow import' or 'candleflow sync'",

@@ -96,7 +96,7 @@ fn with_run_id(rows: &RecordBatch, run_id: &str) -> anyhow::Result<RecordBatch> 
 }
 
 /// A name that no other run has: the pipeline's, the moment, and a few digits of the process.
-pub(super) fn run_id(name: &str, started: Micros) -> String {
+pub(crate) fn run_id(name: &str, started: Micros) -> String {
     let stamp: String = time::format(started).chars().filter(char::is_ascii_digit).take(17).collect();
     let tail = blake3::hash(format!("{started}/{}", std::process::id()).as_bytes()).to_hex();
     format!("{name}-{stamp}-{}", &tail[..4])

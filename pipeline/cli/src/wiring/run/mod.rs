@@ -13,6 +13,7 @@ mod live;
 mod prepare;
 
 pub(crate) use history::over_history;
-pub(crate) use input::times;
+pub(crate) use input::{first, pinned, times};
+pub(crate) use keep::run_id;
 pub(crate) use live::on_topic;
 pub(crate) use prepare::{Prepared, announce, prepare};

@@ -1,0 +1,107 @@
+//! Which bars a study reads: pinned files, and where each symbol begins and ends.
+
+use super::study::Study;
+use crate::{
+    exit::usage,
+    wiring::run::{first, times},
+};
+use candleflow_lake::{At, FileRef, Lake, Order, Read, Span};
+use candleflow_schema::{Interval, Micros, Source, Symbol, time};
+use std::sync::Arc;
+
+/// Event times `from < time <= to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) from: Micros,
+    pub(super) to: Micros,
+}
+
+/// Every symbol's event times up to the end of what a study may see.
+pub(super) struct Bars {
+    files: Arc<Vec<FileRef>>,
+    interval: Interval,
+    symbols: Vec<(Symbol, Vec<Micros>)>,
+}
+
+impl Bars {
+    /// The bars of a study's symbols up to `to` in these files.
+    pub(super) async fn open(
+        study: &Study,
+        lake: &Lake,
+        files: &Arc<Vec<FileRef>>,
+        to: Micros,
+    ) -> anyhow::Result<Bars> {
+        let interval = study.prepared.interval();
+        let mut symbols = Vec::new();
+        for symbol in study.prepared.symbols() {
+            let all = times(lake, interval, &symbol, Micros::MIN, to, &At::Files(files.clone())).await?;
+            symbols.push((symbol, all));
+        }
+        Ok(Bars { files: files.clone(), interval, symbols })
+    }
+
+    /// Refuses a window in which a symbol has no bars, and rules that need more bars than there are.
+    pub(super) fn check(&self, study: &Study, window: Window) -> anyhow::Result<()> {
+        let (set, needs) = study.lookback;
+        for (symbol, times) in &self.symbols {
+            let inside = count(times, window);
+            if inside == 0 {
+                let (from, to) = (bound(window.from, "the beginning"), bound(window.to, "the end"));
+                let interval = self.interval;
+                return Err(usage(format!(
+                    "the lake has no {interval} bars of {symbol} between {from} and {to}: see 'candleflow data coverage'"
+                )));
+            }
+            let there = times.partition_point(|t| *t <= window.to);
+            if needs >= there {
+                return Err(usage(format!(
+                    "a window is longer than the data: in set {set} ({}) a rule has its first value after {needs} bars, and {symbol} has {there}",
+                    study.named(set)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bars that a pass over a window reads, warm-up included.
+    pub(super) fn count(&self, window: Window, warmup: Option<usize>) -> u64 {
+        let of = |times: &[Micros]| {
+            let begins = first(&times[..times.partition_point(|t| *t <= window.from)], warmup);
+            count(times, Window { from: begins, to: window.to }) as u64
+        };
+        self.symbols.iter().map(|(_, times)| of(times)).sum()
+    }
+
+    /// Symbols whose warm-up is shorter than wanted.
+    pub(super) fn short(&self, window: Window, warmup: Option<usize>) -> Vec<String> {
+        let short =
+            |times: &[Micros]| warmup.is_none_or(|wanted| times.partition_point(|t| *t <= window.from) < wanted);
+        let all = window.from > Micros::MIN && warmup != Some(0);
+        self.symbols.iter().filter(|(_, times)| all && short(times)).map(|(s, _)| s.to_string()).collect()
+    }
+
+    /// A source per symbol, warm-up included.
+    pub(super) async fn sources(
+        &self,
+        lake: &Lake,
+        window: Window,
+        warmup: Option<usize>,
+    ) -> anyhow::Result<Vec<(Symbol, Box<dyn Source>)>> {
+        let mut sources: Vec<(Symbol, Box<dyn Source>)> = Vec::new();
+        for (symbol, times) in &self.symbols {
+            let begins = first(&times[..times.partition_point(|t| *t <= window.from)], warmup);
+            let spans = vec![Span { symbol: symbol.clone(), from: begins, to: window.to }];
+            let read = Read { spans, ..Read::of(self.interval, &[], 0, 0).at(At::Files(self.files.clone())) };
+            sources.push((symbol.clone(), Box::new(lake.source(&read, Order::BySymbol, None).await?)));
+        }
+        Ok(sources)
+    }
+}
+
+fn count(times: &[Micros], window: Window) -> usize {
+    times.partition_point(|t| *t <= window.to) - times.partition_point(|t| *t <= window.from)
+}
+
+fn bound(at: Micros, open: &str) -> String {
+    if at == Micros::MIN || at == Micros::MAX { open.to_owned() } else { time::format(at) }
+}

@@ -1,0 +1,268 @@
+//! Many parameter sets over the same bars at once: what they share is computed once per pass.
+//!
+//! ```text
+//!  source per key ─► intake ─► shared nodes, level by level ─► every set: its own nodes, its trader ─► metrics
+//!                              (side by side)                  (side by side)
+//! ```
+//! A pass goes through time once with as many sets as its caller gives it; its memory is that of one slice of rows, the
+//! shared columns of that slice, and the state of those sets. The rows of `metrics` that a set gets are those of a run of
+//! that set alone over the same input, for any number of threads.
+
+mod pool;
+mod set;
+
+use crate::{RunError, outcome::Tally};
+use arrow::array::{ArrayRef, RecordBatch};
+use candleflow_kernels::{
+    metrics::{BLOCKS, ReturnBlock},
+    money::Money,
+    strategy::{BarInput, Market},
+};
+use candleflow_schema::{Input, Micros, Source, Symbol, digest::Digest};
+use candleflow_stream::{
+    Emit, Intake, Operator, OperatorError,
+    columns::{find, floats, ints, times},
+    graph::{Node, SetOfKey},
+    intake::EXACT,
+};
+use set::SetState;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Rows that go through all sets together: few, because every shared column of them is in memory.
+pub const SLICE: usize = 2_048;
+
+/// A key, its input, and the nodes that several sets use, by level.
+pub struct PassKey {
+    /// The key.
+    pub key: Symbol,
+    /// Its bounded input.
+    pub source: Box<dyn Source>,
+    /// Nodes that need nothing of each other, level by level.
+    pub shared: Vec<Vec<Node>>,
+}
+
+/// One parameter set.
+pub struct PassSet {
+    /// Its number.
+    pub number: u64,
+    /// What it does on each key, in listed order.
+    pub keys: Vec<SetOfKey>,
+}
+
+/// What a pass is told, beside its keys and sets.
+pub struct Pass<'r> {
+    /// Rows at or before this event time are warm-up.
+    pub from: Micros,
+    /// The balance of each account.
+    pub balance: Money,
+    /// Sets that are computed at the same time.
+    pub threads: usize,
+    /// Hears how many bars have been read, after every slice.
+    pub progress: &'r (dyn Fn(u64) + Sync),
+    /// Ends the pass early.
+    pub cancel: CancellationToken,
+}
+
+/// What a set came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its number.
+    pub number: u64,
+    /// Its rows of `metrics`.
+    pub metrics: RecordBatch,
+    /// The digest of these rows.
+    pub digest: Digest,
+    /// Moments of its daily returns in equal blocks of time.
+    pub blocks: [ReturnBlock; BLOCKS],
+}
+
+/// The end of a pass.
+#[derive(Debug)]
+pub enum Passed {
+    /// What each set came to, in order.
+    Done {
+        /// One per set.
+        found: Vec<Found>,
+        /// Bars read, warm-up included.
+        bars: u64,
+        /// First and last event time after the warm-up.
+        range: Option<(Micros, Micros)>,
+    },
+    /// The sets are on the fast path, and these bars need the engine.
+    NeedsEngine,
+}
+
+/// Runs sets over the input of keys.
+///
+/// # Errors
+/// The first that happens, of the first set that it happens to.
+pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Result<Passed, RunError> {
+    let count = keys.len();
+    let mut sources = Vec::new();
+    let mut states = Vec::new();
+    for key in keys {
+        sources.push(Some(key.source));
+        states.push(KeyState {
+            key: key.key,
+            intake: Intake::default(),
+            shared: key.shared,
+            market: Market::default(),
+        });
+    }
+    let sets = sets.into_iter().map(|set| SetState::new(set, count, run.balance)).collect();
+    let mut state = State { keys: states, sets, from: run.from, threads: run.threads.max(1) };
+    let mut idle: BTreeSet<(Micros, usize)> = (0..count).map(|key| (Micros::MIN, key)).collect();
+    let mut tally = Tally::default();
+    // The key that is furthest behind goes next, slice by slice, so that no set holds more than a slice per key.
+    let mut waiting: Vec<Option<RecordBatch>> = vec![None; count];
+    while let Some((_, key)) = idle.pop_first() {
+        if run.cancel.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
+        let input = match waiting[key].take() {
+            Some(rest) => Some(Input::Rows(rest)),
+            None => match &mut sources[key] {
+                Some(source) => source.next().await?,
+                None => None,
+            },
+        };
+        let (work, reached) = match input {
+            Some(Input::Rows(rows)) => {
+                let slice = rows.slice(0, rows.num_rows().min(SLICE));
+                waiting[key] = (rows.num_rows() > SLICE).then(|| rows.slice(SLICE, rows.num_rows() - SLICE));
+                let time = find("sweep", &slice.schema(), "time").map_err(|e| state.failed(key, e))?;
+                let times = times("sweep", &slice, time).map_err(|e| state.failed(key, e))?.to_vec();
+                tally.rows(&times, run.from);
+                (Work::Rows(slice), times.last().copied())
+            }
+            Some(Input::Complete { time, .. }) => (Work::Complete(time), Some(time)),
+            None => (Work::End, None),
+        };
+        state = blocking(move || {
+            state.step(key, work)?;
+            Ok(state)
+        })
+        .await?;
+        if let Some(reached) = reached {
+            idle.insert((reached, key));
+        }
+        (run.progress)(tally.bars);
+    }
+    if state.needs_engine() {
+        return Ok(Passed::NeedsEngine);
+    }
+    let range = tally.range;
+    let found = blocking(move || state.found(range)).await?;
+    Ok(Passed::Done { found, bars: tally.bars, range })
+}
+
+/// Work that computes for long, off the threads that wait for input.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RunError> + Send + 'static,
+) -> Result<T, RunError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| RunError::Internal(format!("a pass ended early: {e}")))?
+}
+
+enum Work {
+    Rows(RecordBatch),
+    Complete(Micros),
+    End,
+}
+
+struct KeyState {
+    key: Symbol,
+    intake: Intake,
+    shared: Vec<Vec<Node>>,
+    /// Bars after the warm-up, where sets are on the fast path.
+    market: Market,
+}
+
+struct State {
+    keys: Vec<KeyState>,
+    sets: Vec<SetState>,
+    from: Micros,
+    threads: usize,
+}
+
+impl State {
+    fn failed(&self, key: usize, error: OperatorError) -> RunError {
+        RunError::Operator { symbol: self.keys[key].key.to_string(), error }
+    }
+
+    fn step(&mut self, key: usize, work: Work) -> Result<(), RunError> {
+        let rows = match work {
+            Work::Rows(rows) => rows,
+            Work::Complete(time) => {
+                let advanced = self.keys[key].intake.advance(time, &mut Emit::default());
+                advanced.map_err(|e| self.failed(key, e))?;
+                return pool::each(&mut self.sets, self.threads, |set| set.complete(key, time)).map(drop);
+            }
+            Work::End => return pool::each(&mut self.sets, self.threads, |set| set.end(key)).map(drop),
+        };
+        let mut emit = Emit::default();
+        self.keys[key].intake.process(rows, &mut emit).map_err(|e| self.failed(key, e))?;
+        for rows in emit.rows {
+            self.rows(key, &rows).map_err(|e| match e {
+                Failed::Operator(error) => self.failed(key, error),
+                Failed::Run(error) => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Rows of a key after its intake, through everything.
+    fn rows(&mut self, key: usize, rows: &RecordBatch) -> Result<(), Failed> {
+        let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
+        for level in &mut self.keys[key].shared {
+            let made = pool::each(level, self.threads, |node| node.process(&columns, &[]).map_err(Failed::Operator))?;
+            columns.extend(made.into_iter().flatten());
+        }
+        let time = find("sweep", &rows.schema(), "time")?;
+        let warm = times("sweep", rows, time)?.partition_point(|t| *t <= self.from);
+        if self.sets.first().is_some_and(SetState::is_lean) {
+            let bars = bars(rows, warm)?;
+            self.keys[key].market.extend(&bars).map_err(|e| Failed::Run(RunError::Internal(e.to_string())))?;
+        }
+        pool::each(&mut self.sets, self.threads, |set| set.rows(key, &columns, warm))?;
+        Ok(())
+    }
+
+    fn needs_engine(&self) -> bool {
+        self.sets.iter().any(|set| !set.takes(&self.keys[0].market))
+    }
+
+    fn found(mut self, range: Option<(Micros, Micros)>) -> Result<Vec<Found>, RunError> {
+        let market = Arc::new(std::mem::take(&mut self.keys[0].market));
+        pool::each(&mut self.sets, self.threads, |set| set.found(&market, range.unwrap_or_default()))
+    }
+}
+
+/// What went wrong with a key's rows.
+enum Failed {
+    Operator(OperatorError),
+    Run(RunError),
+}
+
+impl From<OperatorError> for Failed {
+    fn from(error: OperatorError) -> Self {
+        Failed::Operator(error)
+    }
+}
+
+/// The bars of rows after the intake, but the first `skip`.
+fn bars(rows: &RecordBatch, skip: usize) -> Result<Vec<BarInput>, OperatorError> {
+    let at = |name: &str| find("sweep", &rows.schema(), name);
+    let (open_time, time) = (times("sweep", rows, at("open_time")?)?, times("sweep", rows, at("time")?)?);
+    let volume = floats("sweep", rows, at("volume")?)?;
+    let mut exact = [&[][..]; 4];
+    for (prices, column) in exact.iter_mut().zip(EXACT) {
+        *prices = ints("sweep", rows, at(column)?)?;
+    }
+    let bar = |row: usize| {
+        let volume = (!volume[row].is_nan()).then_some(volume[row]);
+        BarInput::new(open_time[row], time[row], exact.map(|p| p[row]), volume)
+    };
+    Ok((skip..rows.num_rows()).map(bar).collect())
+}
