@@ -14,7 +14,7 @@ pub const CONNECTIONS: &str = "candleflow_binance_stream_connections_total";
 pub const FRAMES: &str = "candleflow_binance_stream_frames_total";
 /// Updates dropped because the reader was too slow.
 pub const DROPPED: &str = "candleflow_binance_stream_dropped_total";
-/// Records written, by `kind` (bar, complete) and `origin`.
+/// Records written, by `kind` (bar, restated, complete) and `origin`.
 pub const RECORDS: &str = "candleflow_binance_records_total";
 /// Bars of the stream that REST later told differently.
 pub const REVISIONS: &str = "candleflow_binance_revisions_total";

@@ -143,8 +143,10 @@ fn valid(bytes: &[u8]) -> &str {
 fn topic(text: &str) -> Result<Content, Defect> {
     match json::decode(text.as_bytes()).map_err(|e| Defect::Shape(e.to_string()))? {
         KlineRecord::Complete { .. } => Ok(Content::Complete),
-        KlineRecord::Bar(bar) if time::epoch(bar.open_time) == Some(bar.open_time) => Ok(Content::Bar(Box::new(bar))),
-        KlineRecord::Bar(bar) => {
+        KlineRecord::Bar(bar) | KlineRecord::Restated(bar) if time::epoch(bar.open_time) == Some(bar.open_time) => {
+            Ok(Content::Bar(Box::new(bar)))
+        }
+        KlineRecord::Bar(bar) | KlineRecord::Restated(bar) => {
             Err(Defect::Time(format!("open_time {} is not in microseconds of 1990 to 2100", bar.open_time)))
         }
     }

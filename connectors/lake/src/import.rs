@@ -11,14 +11,14 @@ use crate::{
     row::Place,
     spec::{KLINES_TABLE, QUARANTINE_TABLE, RESTATED_TABLE},
     table::Table,
-    upsert::{Counts, Upsert},
+    upsert::{CopyProgress, Counts, Upsert},
 };
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use candleflow_schema::{Bar, Quarantined, quarantine::Coverage, tables::QUARANTINE};
 use std::sync::Arc;
 
 /// So many bars wait in memory (about 150 bytes each) before they are committed.
-const BUFFERED_ROWS: usize = 1 << 20;
+pub const BUFFERED_ROWS: usize = 1 << 20;
 /// So many records of bad input are kept of one import; the rest is counted.
 pub const QUARANTINE_LIMIT: usize = 100_000;
 
@@ -53,6 +53,14 @@ impl Lake {
         writer.finish().await
     }
 
+    /// How far a task has come that copies into `klines`; see [`KlinesWriter::commit_with`].
+    ///
+    /// # Errors
+    /// The storage's.
+    pub async fn copy_progress(&self, app: &str) -> Result<Option<i64>, Error> {
+        self.own(KLINES_TABLE).await?.committer.txn(app).await
+    }
+
     /// An import under an id that says what is imported and how: the same id again adds nothing.
     ///
     /// # Errors
@@ -64,7 +72,8 @@ impl Lake {
 }
 
 impl KlinesWriter {
-    /// Adds bars, in any order; of two with the same key the later one stands. Commits when too many wait.
+    /// Adds bars, in any order; of two with the same key the later one stands. Commits when too many wait
+    /// ([`BUFFERED_ROWS`]): who commits progress with its bars commits before that.
     ///
     /// # Errors
     /// The storage's.
@@ -92,10 +101,19 @@ impl KlinesWriter {
     /// # Errors
     /// The storage's; what waited is lost then and must be pushed again.
     pub async fn commit(&mut self) -> Result<Counts, Error> {
+        self.commit_with(Vec::new()).await
+    }
+
+    /// Commits what waits, and with it how far the tasks have come that gave it. Without bars nothing is committed.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when another owner of a task has gone on; the storage's.
+    pub async fn commit_with(&mut self, progress: Vec<CopyProgress>) -> Result<Counts, Error> {
         let bars = self.buffer.take();
         if !bars.is_empty() {
-            let (klines, restated) = (self.klines.clone(), self.restated.clone());
-            let change = Upsert { table: klines, restated, bars, now: self.lake.now(), counts: Counts::default() };
+            let (table, restated) = (self.klines.clone(), self.restated.clone());
+            let (now, counts) = (self.lake.now(), Counts::default());
+            let change = Upsert { table, restated, bars, progress, now, counts };
             let (change, _) = self.klines.committer.submit(change).await?;
             self.counts += change.counts;
             if change.counts.restated > 0 {

@@ -15,12 +15,14 @@
 //! | append rows, once per id | [`Lake::append_rows`] |
 //! | state or ask what is complete | [`Lake::cover`], [`Lake::coverage`], [`Lake::gaps`] |
 //! | state or ask what holds of an instrument | [`Lake::put_instruments`], [`Lake::instruments`] |
+//! | record what a job decides, once | [`Lake::record_once`], [`Lake::job_record`], [`Lake::keep_record`] |
 //! | ask with SQL | [`Lake::provider`] (a DataFusion `TableProvider`), [`Lake::read_rows`] for small tables |
 //! | keep it tidy | [`Lake::upkeep`] under a [`Lake::lease`]: [`Lake::compact`], [`Lake::vacuum`], [`Lake::trim_log`] |
 //!
 //! Reading order: `store`, `spec`, `snapshot`, `table`, `lake`; `known`, `commit` (the heart); `symbols`, `write`, `stage`; `row`, `buffer`, `upsert`,
 //! `restated`, `import`; `file`, `cursor`, `read`, `source`, `extent`;
 //! `append`, `sink`; `coverage`; `instruments`; `provider`; `merge`, `compact`, `pins`, `vacuum`, `lease`, `upkeep`.
+//! `append`, `sink`; `coverage`; `provider`; `merge`, `compact`, `pins`, `jobs`, `vacuum`, `lease`, `upkeep`.
 
 mod append;
 mod buffer;
@@ -33,6 +35,7 @@ mod extent;
 mod file;
 mod import;
 mod instruments;
+mod jobs;
 mod known;
 mod lake;
 mod lease;
@@ -62,7 +65,7 @@ pub use cursor::KlineCursor;
 pub use error::Error;
 pub use extent::{Before, Extent};
 pub use file::BATCH_ROWS;
-pub use import::{Import, Imported, KlinesWriter, QUARANTINE_LIMIT, quarantine_rows};
+pub use import::{BUFFERED_ROWS, Import, Imported, KlinesWriter, QUARANTINE_LIMIT, quarantine_rows};
 pub use lake::{Lake, Options};
 pub use lease::Lease;
 pub use pins::Pinned;
@@ -76,5 +79,5 @@ pub use spec::{
     BUCKET, COVERAGE_TABLE, INSTRUMENTS_TABLE, KLINES_TABLE, Layout, QUARANTINE_TABLE, RESTATED_TABLE, RUN_ID, Spec,
 };
 pub use upkeep::{UpkeepRule, Upkept};
-pub use upsert::Counts;
+pub use upsert::{CopyProgress, Counts};
 pub use vacuum::{GRACE, Vacuumed};

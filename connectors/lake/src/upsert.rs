@@ -45,11 +45,23 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// How far a task has come that copies into `klines`: committed with its bars, and only by the owner that it expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The application id of the task.
+    pub app: String,
+    /// What its owner last committed; `None` when nothing.
+    pub expected: Option<i64>,
+    /// Where it goes on after these bars.
+    pub next: i64,
+}
+
 /// Bars to be put into `klines`.
 pub(crate) struct Upsert {
     pub(crate) table: Arc<Table>,
     pub(crate) restated: Arc<Table>,
     pub(crate) bars: BTreeMap<Partition, BTreeMap<Symbol, Vec<Chunk>>>,
+    pub(crate) progress: Vec<CopyProgress>,
     pub(crate) now: Micros,
     /// Of the plan that was made last: after success, of the commit.
     pub(crate) counts: Counts,
@@ -74,6 +86,14 @@ impl Change for Upsert {
 
     async fn plan(&mut self, base: &mut Base<'_>) -> Result<Plan, Error> {
         let mut plan = Plan::default();
+        for CopyProgress { app, expected, next } in &self.progress {
+            let found = base.txn(app).await?;
+            if found != *expected {
+                let (table, app) = (self.table.name().to_owned(), app.clone());
+                return Err(Error::Fenced { table, app, expected: *expected, found });
+            }
+            plan.txns.push((app.clone(), *next));
+        }
         let mut counts = Counts::default();
         let mut losers = vec![];
         for (partition, symbols) in &self.bars {

@@ -173,6 +173,9 @@ impl Defect {
 pub enum KlineRecord {
     /// A closed bar.
     Bar(Bar),
+    /// What the exchange says by now of a bar that has been given before: for the lake. Whoever computes has used the
+    /// first value, and passes this over.
+    Restated(Bar),
     /// No row of this symbol with event time at or before `time` will follow.
     Complete {
         /// The key.
@@ -188,15 +191,15 @@ impl KlineRecord {
     /// The key.
     pub fn symbol(&self) -> &Symbol {
         match self {
-            KlineRecord::Bar(bar) => &bar.symbol,
+            KlineRecord::Bar(bar) | KlineRecord::Restated(bar) => &bar.symbol,
             KlineRecord::Complete { symbol, .. } => symbol,
         }
     }
 
-    /// The event time up to which the symbol is known after this record.
+    /// The event time up to which the symbol is known by this record.
     pub fn time(&self) -> Micros {
         match self {
-            KlineRecord::Bar(bar) => bar.time(),
+            KlineRecord::Bar(bar) | KlineRecord::Restated(bar) => bar.time(),
             KlineRecord::Complete { time, .. } => *time,
         }
     }

@@ -6,6 +6,7 @@
 //!  "taker_buy_quote_volume":null,"origin":"stream"}
 //! {"type":"complete","symbol":"BTCUSDT","interval":"1m","time":1619308860000000}
 //! ```
+//! A record of the type `restated` has the fields of a `bar`: it corrects one that the topic has given before.
 
 use crate::{
     bar::{Bar, KlineRecord, Origin},
@@ -17,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "lives for one call; a box would cost an allocation a bar")]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Wire<'a> {
     Bar(#[serde(borrow)] WireBar<'a>),
+    Restated(#[serde(borrow)] WireBar<'a>),
     Complete {
         #[serde(borrow)]
         symbol: Cow<'a, str>,
@@ -71,29 +72,34 @@ pub enum JsonError {
 
 /// The value of a record, as bytes of JSON.
 pub fn encode(record: &KlineRecord) -> Vec<u8> {
-    let text = |v: i128| Cow::Owned(decimal::to_text(v, PLACES, 0));
     let wire = match record {
-        KlineRecord::Bar(bar) => Wire::Bar(WireBar {
-            symbol: Cow::Borrowed(&bar.symbol),
-            interval: Cow::Borrowed(bar.interval.name()),
-            open_time: bar.open_time,
-            open: text(i128::from(bar.open)),
-            high: text(i128::from(bar.high)),
-            low: text(i128::from(bar.low)),
-            close: text(i128::from(bar.close)),
-            volume: text(bar.volume),
-            quote_volume: bar.quote_volume.map(text),
-            trades: bar.trades,
-            taker_buy_volume: bar.taker_buy_volume.map(text),
-            taker_buy_quote_volume: bar.taker_buy_quote_volume.map(text),
-            origin: Cow::Borrowed(bar.origin.name()),
-        }),
+        KlineRecord::Bar(bar) => Wire::Bar(encode_bar(bar)),
+        KlineRecord::Restated(bar) => Wire::Restated(encode_bar(bar)),
         KlineRecord::Complete { symbol, interval, time } => {
             Wire::Complete { symbol: Cow::Borrowed(symbol), interval: Cow::Borrowed(interval.name()), time: *time }
         }
     };
     // Strings, integers and options of them always serialise.
     serde_json::to_vec(&wire).unwrap_or_default()
+}
+
+fn encode_bar(bar: &Bar) -> WireBar<'_> {
+    let text = |v: i128| Cow::Owned(decimal::to_text(v, PLACES, 0));
+    WireBar {
+        symbol: Cow::Borrowed(&bar.symbol),
+        interval: Cow::Borrowed(bar.interval.name()),
+        open_time: bar.open_time,
+        open: text(i128::from(bar.open)),
+        high: text(i128::from(bar.high)),
+        low: text(i128::from(bar.low)),
+        close: text(i128::from(bar.close)),
+        volume: text(bar.volume),
+        quote_volume: bar.quote_volume.map(text),
+        trades: bar.trades,
+        taker_buy_volume: bar.taker_buy_volume.map(text),
+        taker_buy_quote_volume: bar.taker_buy_quote_volume.map(text),
+        origin: Cow::Borrowed(bar.origin.name()),
+    }
 }
 
 /// Reads a value that [`encode`] or any other producer of the documented form wrote.
@@ -108,6 +114,7 @@ pub fn decode(bytes: &[u8]) -> Result<KlineRecord, JsonError> {
             Ok(KlineRecord::Complete { symbol: symbol.as_ref().into(), interval: parse_interval(&interval)?, time })
         }
         Wire::Bar(wire) => decode_bar(&wire).map(KlineRecord::Bar),
+        Wire::Restated(wire) => decode_bar(&wire).map(KlineRecord::Restated),
     }
 }
 
@@ -176,8 +183,9 @@ mod tests {
         #[test]
         fn what_is_encoded_is_decoded(open in any::<i64>(), p in 1i64..1_000_000_000_000_000, v in 0i128..10i128.pow(27), n in proptest::option::of(0i64..9)) {
             let bar = Bar { volume: v, quote_volume: n.map(i128::from), trades: n, ..bar(open, [p, p, p, p]) };
-            let record = KlineRecord::Bar(bar);
-            prop_assert_eq!(decode(&encode(&record)).unwrap(), record);
+            for record in [KlineRecord::Bar(bar.clone()), KlineRecord::Restated(bar)] {
+                prop_assert_eq!(decode(&encode(&record)).unwrap(), record);
+            }
         }
 
         #[test]

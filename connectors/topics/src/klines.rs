@@ -49,7 +49,7 @@ pub fn decode(delivered: &Delivered) -> std::result::Result<KlineRecord, Quarant
         Quarantined::new(&source, delivered.offset, reason, value)
     };
     let record = json::decode(value).map_err(|e| bad(e.to_string()))?;
-    if let KlineRecord::Bar(bar) = &record {
+    if let KlineRecord::Bar(bar) | KlineRecord::Restated(bar) = &record {
         bar.validate().map_err(|e| bad(e.to_string()))?;
     }
     Ok(record)
@@ -91,6 +91,8 @@ impl TopicSource {
             }
             match record {
                 KlineRecord::Bar(bar) => bars.push(bar),
+                // A run has used the first value: its rerun finds it by its place in the topic.
+                KlineRecord::Restated(_) => {}
                 KlineRecord::Complete { symbol, time, .. } => {
                     self.rows(&mut bars)?;
                     self.ready.push_back(Input::Complete { symbol, time });

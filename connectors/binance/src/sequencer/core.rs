@@ -77,7 +77,7 @@ pub enum Action {
     },
     /// Ask whether these symbols trade; answer with [`Event::Status`] or [`Event::StatusFailed`].
     AskStatus(Vec<Symbol>),
-    /// REST differs from a bar that was written; it is not written again.
+    /// REST differs from a bar that was written: what REST says is written as restated.
     Revised(Box<Revision>),
     /// A bar came after the promise that it would not: data is lost.
     Late(Bar),

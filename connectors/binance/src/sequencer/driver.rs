@@ -37,13 +37,9 @@ const FAILURES: u32 = 8;
 /// Something that is not a record of the output.
 #[derive(Debug, Clone)]
 pub enum Notice {
-    /// REST differs from a bar of the stream that was written.
-    Revision {
-        /// What was written.
-        written: Box<Bar>,
-        /// What REST says; `None`: that there is no such bar.
-        rest: Option<Box<Bar>>,
-    },
+    /// A bar of the stream was written that REST does not have. A value that REST tells differently is no notice but a
+    /// record of the output, [`KlineRecord::Restated`].
+    Gone(Bar),
     /// A bar came after the promise that it would not.
     Late(Bar),
     /// A row that cannot be used.
@@ -59,8 +55,10 @@ pub struct Summary {
     pub from_stream: u64,
     /// `Complete` records written.
     pub completes: u64,
-    /// Bars of the stream that REST told differently.
+    /// Bars of the stream that REST told differently, and which were written again as restated.
     pub revisions: u64,
+    /// Bars of the stream that REST does not have.
+    pub gone: u64,
     /// Bars that came after the promise that they would not.
     pub late: u64,
     /// Rows that cannot be used.
@@ -282,14 +280,7 @@ impl Driver {
     async fn act(&mut self, actions: &mut Vec<Action>) -> Result<(), BinanceError> {
         for action in actions.drain(..) {
             match action {
-                Action::Emit(record) => {
-                    let place = tokio::select! {
-                        () = self.cancel.cancelled() => return Err(BinanceError::Cancelled),
-                        place = self.out.reserve() => place.map_err(|_| BinanceError::OutputClosed)?,
-                    };
-                    self.summary.count(&record);
-                    place.send(record);
-                }
+                Action::Emit(record) => self.emit(record).await?,
                 Action::Fetch { symbol, from, to, all } => {
                     let range = Range { symbol, interval: self.config.interval, from, to };
                     self.tasks.spawn(fetch(self.rest.clone(), range, all, self.slots.clone(), self.tell.clone()));
@@ -300,9 +291,13 @@ impl Driver {
                 Action::Revised(revision) => {
                     metrics::counter!(telemetry::REVISIONS).increment(1);
                     tracing::warn!(bar = %revision.written, gone = revision.rest.is_none(), "REST differs from what the stream said");
-                    self.summary.revisions += 1;
-                    let (written, rest) = (Box::new(revision.written), revision.rest.map(Box::new));
-                    notify(&self.config, Notice::Revision { written, rest });
+                    match revision.rest {
+                        Some(bar) => self.emit(KlineRecord::Restated(bar)).await?,
+                        None => {
+                            self.summary.gone += 1;
+                            notify(&self.config, Notice::Gone(revision.written));
+                        }
+                    }
                 }
                 Action::Late(bar) => {
                     metrics::counter!(telemetry::LATE).increment(1);
@@ -312,6 +307,16 @@ impl Driver {
                 }
             }
         }
+        Ok(())
+    }
+
+    async fn emit(&mut self, record: KlineRecord) -> Result<(), BinanceError> {
+        let place = tokio::select! {
+            () = self.cancel.cancelled() => return Err(BinanceError::Cancelled),
+            place = self.out.reserve() => place.map_err(|_| BinanceError::OutputClosed)?,
+        };
+        self.summary.count(&record);
+        place.send(record);
         Ok(())
     }
 
@@ -326,6 +331,7 @@ impl Summary {
     fn count(&mut self, record: &KlineRecord) {
         let (kind, origin) = match record {
             KlineRecord::Bar(bar) => ("bar", bar.origin.name()),
+            KlineRecord::Restated(bar) => ("restated", bar.origin.name()),
             KlineRecord::Complete { .. } => ("complete", "rest"),
         };
         match record {
@@ -333,9 +339,12 @@ impl Summary {
                 self.bars += 1;
                 self.from_stream += u64::from(bar.origin == Origin::Stream);
             }
+            KlineRecord::Restated(_) => self.revisions += 1,
             KlineRecord::Complete { .. } => self.completes += 1,
         }
-        self.known.insert(record.symbol().clone(), record.time());
+        if !matches!(record, KlineRecord::Restated(_)) {
+            self.known.insert(record.symbol().clone(), record.time());
+        }
         metrics::counter!(telemetry::RECORDS, "kind" => kind, "origin" => origin).increment(1);
     }
 }

@@ -4,7 +4,8 @@
 //! [`core`], [`lane`] and [`rules`] decide and are pure; [`driver`] moves bytes between them, REST, the stream and the output. The
 //! records of a symbol do not depend on faults: a jump between two bars is one `Complete` up to the open time of the
 //! later; only while the exchange says that a symbol does not trade there are more of them, one per boundary that was
-//! watched, and a run that was not watching has the last of them only.
+//! watched, and a run that was not watching has the last of them only. A bar that the stream told and REST tells otherwise
+//! follows a second time, as `Restated`.
 
 pub mod core;
 pub mod driver;

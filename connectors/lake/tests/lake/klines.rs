@@ -5,7 +5,7 @@ use arrow::{
     array::{Array, AsArray},
     datatypes::{Int64Type, TimestampMicrosecondType},
 };
-use candleflow_lake::{At, Counts, Error, GapKind, Order, Place, Range, Read, Span};
+use candleflow_lake::{At, CopyProgress, Counts, Error, GapKind, Order, Place, Range, Read, Span};
 use candleflow_schema::{
     Bar, Interval, Origin, Quarantined, Source, Symbol,
     quarantine::Coverage,
@@ -62,6 +62,51 @@ async fn the_rules_of_restatement_hold_in_the_table() {
     assert_eq!(count(&lake.read_rows("restated", &At::Latest).await.unwrap()), 1);
     let old = lake.read_rows("klines", &At::Version(before)).await.unwrap();
     assert_eq!(count(&old), 3, "the version before is as it was");
+}
+
+/// A topic gave a bar, and later another value of it: whoever copies the two again from a place before them would make
+/// the first value stand again, so progress is committed with the bars, and who does not expect it is turned away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_copied_is_not_copied_again_and_a_former_owner_is_turned_away() {
+    let (_dir, lake) = lake();
+    let app = "copy/klines.1m/x/0";
+    let progress = |expected, next| vec![CopyProgress { app: app.to_owned(), expected, next }];
+    let told = Bar { origin: Origin::Stream, ..bar("A", 1, 11) };
+    let restated = Bar { origin: Origin::Rest, ..bar("A", 1, 12) };
+    assert_eq!(lake.copy_progress(app).await.unwrap(), None);
+
+    let mut writer = lake.klines_writer().await.unwrap();
+    writer.push_placed(std::slice::from_ref(&told), &[Some(Place { partition: 0, offset: 4 })]).await.unwrap();
+    writer.commit_with(progress(None, 5)).await.unwrap();
+    writer.push(&[restated]).await.unwrap();
+    let counts = writer.commit_with(progress(Some(5), 6)).await.unwrap();
+    assert_eq!(counts, Counts { added: 1, restated: 1, ..Counts::default() });
+    assert_eq!(lake.copy_progress(app).await.unwrap(), Some(6));
+
+    let mut zombie = lake.klines_writer().await.unwrap();
+    zombie.push_placed(std::slice::from_ref(&told), &[Some(Place { partition: 0, offset: 4 })]).await.unwrap();
+    let refused = zombie.commit_with(progress(Some(5), 5)).await.unwrap_err();
+    assert!(matches!(refused, Error::Fenced { found: Some(6), .. }), "{refused}");
+    assert_eq!(stored(&lake, &["A"]).await[0].close, 12, "the restated value stands");
+    let losers = lake.read_rows("restated", &At::Latest).await.unwrap();
+    assert_eq!(batch_to_bars(&losers[0], Interval::M1).unwrap(), [told]);
+    let offset = losers[0].column_by_name("offset").unwrap().as_primitive::<Int64Type>();
+    assert_eq!((count(&losers), offset.value(0)), (1, 4), "the value of the topic is known by its place");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_of_a_job_is_recorded_once() {
+    let (_dir, lake) = lake();
+    assert_eq!(lake.job_record::<i64>("ema-1", "handover").await.unwrap(), None);
+    assert!(lake.record_once("ema-1", "handover", &1).await.unwrap());
+    assert!(!lake.record_once("ema-1", "handover", &2).await.unwrap(), "the first holds");
+    assert_eq!(lake.job_record("ema-1", "handover").await.unwrap(), Some(1));
+    assert!(lake.record_once("ema-2", "handover", &3).await.unwrap(), "another job decides for itself");
+    lake.keep_record("ema-1", "state", &4).await.unwrap();
+    lake.keep_record("ema-1", "state", &5).await.unwrap();
+    assert_eq!(lake.job_record("ema-1", "state").await.unwrap(), Some(5));
+    assert!(matches!(lake.record_once("../ema", "handover", &1).await, Err(Error::Name(_))));
+    assert!(!lake.tables().await.unwrap().iter().any(|t| t.contains("jobs")), "they are no table");
 }
 
 #[tokio::test(flavor = "multi_thread")]
