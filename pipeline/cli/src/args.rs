@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// List, show or delete topics
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// List, submit and stop the live runs of a running 'up'
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Serve a local exchange that speaks Binance's protocol: replayed or made-up markets, faults on request
     Exchange(ExchangeArgs),
     /// Serve the HTTP API over the lake
@@ -88,8 +91,14 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct UpArgs {
-    /// Pipelines to run live
+    /// Pipelines to run live; more can come with 'candleflow jobs submit'
     pub(crate) pipelines: Vec<PathBuf>,
+    /// Symbols to follow beside those of the pipelines
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Length of bar, where no pipeline says it
+    #[arg(long, default_value = "1m")]
+    pub(crate) interval: String,
     /// The exchange: a URL such as https://api.binance.com, or a local one: replay:FILE,FILE or replay:lake or seeded:SEED
     #[arg(long, default_value = "https://api.binance.com")]
     pub(crate) exchange: String,
@@ -98,7 +107,7 @@ pub(crate) struct UpArgs {
     /// First event time of the runs' outputs, exclusive [default: where the topic begins]
     #[arg(long, value_parser = time)]
     pub(crate) from: Option<i64>,
-    /// End the runs at this event time and stop [default: go on]
+    /// End the runs at this event time, and then all of it [default: go on until Ctrl-C]
     #[arg(long, value_parser = time)]
     pub(crate) to: Option<i64>,
     /// Where history begins that is not in the lake yet [default: 30 days ago]
@@ -170,7 +179,7 @@ pub(crate) struct SyncArgs {
     pub(crate) to: Option<i64>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct RunArgs {
     /// The pipeline file
     pub(crate) file: PathBuf,
@@ -183,6 +192,9 @@ pub(crate) struct RunArgs {
     /// Run on the topic as bars close; history before it comes from the lake
     #[arg(long)]
     pub(crate) live: bool,
+    /// Name of the live run; under the name of one that broke off, that one goes on [default: the pipeline's name and the time]
+    #[arg(long, requires = "live")]
+    pub(crate) job: Option<String>,
     /// Override a parameter
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
@@ -350,6 +362,43 @@ pub(crate) enum TopicsCommand {
         /// The topic
         topic: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// List the jobs, how far they are, and the digests of those that have ended
+    List,
+    /// Run a pipeline live in the running 'up'; prints the job's name
+    Submit(SubmitArgs),
+    /// End a job as if its input had ended; prints its digest
+    Stop {
+        /// Its name
+        job: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SubmitArgs {
+    /// The pipeline file
+    pub(crate) file: PathBuf,
+    /// First event time of the outputs, exclusive [default: where the topic begins]
+    #[arg(long, value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Last event time, inclusive [default: go on]
+    #[arg(long, value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// Override a parameter
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run these symbols instead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Bars before --from that are read: a number or 'all' [default: what explain states]
+    #[arg(long)]
+    pub(crate) warmup: Option<String>,
+    /// Name of the job; under the name of one that broke off, that one goes on [default: the pipeline's name and the time]
+    #[arg(long)]
+    pub(crate) job: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -42,19 +42,30 @@ pub(crate) fn coded(code: u8, text: impl fmt::Display) -> anyhow::Error {
     Coded { code, text: text.to_string() }.into()
 }
 
-/// Prints an error and gives its exit code.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+/// An error with all its causes, each said once.
+pub(crate) fn text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
             text += &format!(": {cause}");
         }
     }
-    crate::talk::say(&format!("error: {text}"));
+    text
+}
+
+/// The same error once more, for whoever only has a reference.
+pub(crate) fn again(error: &anyhow::Error) -> anyhow::Error {
+    coded(code_of(error), text(error))
+}
+
+/// Prints an error and gives its exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    crate::talk::say(&format!("error: {}", text(error)));
     ExitCode::from(code_of(error))
 }
 
-fn code_of(error: &anyhow::Error) -> u8 {
+/// The exit code of an error.
+pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if let Some(coded) = cause.downcast_ref::<Coded>() {
             return coded.code;

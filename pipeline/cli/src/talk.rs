@@ -80,6 +80,12 @@ impl Work {
         }
     }
 
+    /// Where it is, when nobody counts.
+    pub(crate) fn note(&self, message: &str) {
+        self.bar.set_message(message.to_owned());
+        self.bar.tick();
+    }
+
     /// Removes the bar.
     pub(crate) fn done(&self) {
         self.bar.finish_and_clear();

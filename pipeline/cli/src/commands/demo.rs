@@ -65,20 +65,7 @@ async fn show(args: &DemoArgs, dir: &Path, settings: &Settings) -> anyhow::Resul
     say("2. history over REST into the lake, then live over WebSocket into the embedded log");
     let prepared = run::prepare(&file, &[], &[])?;
     say(&format!("3. the pipeline runs live on the log, up to {}", time::format(to)));
-    let wants = |live| RunArgs {
-        file: file.clone(),
-        from: Some(live_from),
-        to: Some(to),
-        live,
-        set: Vec::new(),
-        symbols: Vec::new(),
-        sweep_set: None,
-        warmup: None,
-        threads: None,
-        dry: false,
-        chains: false,
-        json: false,
-    };
+    let wants = |live| RunArgs { file: file.clone(), from: Some(live_from), to: Some(to), live, ..RunArgs::default() };
     let work = Work::new("live", (args.minutes * symbols.len() as i64) as u64);
     let progress = |place: usize, at: Micros| {
         if at > live_from {
@@ -86,7 +73,9 @@ async fn show(args: &DemoArgs, dir: &Path, settings: &Settings) -> anyhow::Resul
             work.at(done as u64, &time::format(at));
         }
     };
-    let live = run::on_topic(&prepared, &stack.lake, stack.log.clone(), &wants(true), &progress, cancel.clone()).await;
+    let job = run::job_name(&prepared, &wants(true))?;
+    let log = stack.log.clone();
+    let live = run::on_topic(&prepared, &stack.lake, log, &job, &wants(true), &progress, cancel.clone()).await;
     work.done();
     let live = live?;
     say("4. the same pipeline over the same bars, now history");

@@ -5,12 +5,15 @@ use crate::{
     exit::usage,
     settings::Settings,
     talk::print,
-    wiring::{self, market},
+    wiring::{self, control, market},
 };
 use candleflow_schema::Symbol;
 use std::process::ExitCode;
 
 pub(super) async fn exchange(args: ExchangeArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if settings.kafka.is_none() {
+        control::refuse_beside_up(settings, "'exchange'").await?;
+    }
     let lake = wiring::lake(settings)?;
     let cancel = wiring::interrupt();
     let from = match (args.seed, args.replay.as_slice()) {

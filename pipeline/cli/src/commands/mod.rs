@@ -4,6 +4,7 @@ mod data;
 mod demo;
 mod exchange;
 mod import;
+mod jobs;
 mod pbo;
 mod plan;
 mod run;
@@ -38,6 +39,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Sql(args) => sql::sql(args, &settings).await,
         Command::Data(command) => data::data(command, &settings).await,
         Command::Topics(command) => topics::topics(command, &settings).await,
+        Command::Jobs(command) => jobs::jobs(command, &settings).await,
         Command::Exchange(args) => exchange::exchange(args, &settings).await,
         Command::Serve(args) => serve::serve(args, &settings).await,
         Command::Completions { shell } => {

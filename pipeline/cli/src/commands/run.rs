@@ -29,10 +29,12 @@ pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Resul
             return Err(usage("--threads is for runs over history"));
         }
         let log = wiring::kafka(settings, "run --live")?;
+        let job = run::job_name(&prepared, &args)?;
+        say(&format!("job {job}: if this process dies, the same command with --job {job} goes on"));
         let work = Work::new("live", 0);
         let bars = AtomicU64::new(0);
         let progress = |_: usize, at: i64| work.at(bars.fetch_add(1, Ordering::Relaxed) + 1, &time::format(at));
-        let report = run::on_topic(&prepared, &lake, log, &args, &progress, cancel).await;
+        let report = run::on_topic(&prepared, &lake, log, &job, &args, &progress, cancel).await;
         work.done();
         report?
     } else {

@@ -5,9 +5,15 @@ use crate::{
     exit::usage,
     settings::Settings,
     talk::{Work, print},
-    wiring::{self, clock, copy::Copy, sync},
+    wiring::{
+        self, clock,
+        control::{self, Place},
+        copy::Copy,
+        sync,
+    },
 };
 use candleflow_schema::{Interval, time::DAY};
+use candleflow_topics::{Log, klines};
 use std::{
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
@@ -23,7 +29,7 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
     let interval: Interval = args.interval.parse().map_err(usage)?;
     let lake = wiring::lake(settings)?;
     let log = match (&settings.kafka, args.follow) {
-        (None, false) => None,
+        (None, false) => own_topic(settings, interval).await?,
         _ => Some(wiring::kafka(settings, "sync --follow")?),
     };
     let cancel = wiring::interrupt();
@@ -40,14 +46,8 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
     let ending = cancel.child_token();
     let copy = match &log {
         Some(log) if !args.no_copy => {
-            // The topic must be there before it can be copied.
-            log.create_topic(
-                &candleflow_topics::klines::topic_of(interval),
-                4,
-                &candleflow_topics::TopicConfig::default(),
-            )
-            .await?;
-            Some(Copy::start(log.clone(), lake.clone(), interval, ending.clone()))
+            let topic_id = sync::topic(log, interval).await?;
+            Some(Copy::start(log.clone(), lake.clone(), interval, &topic_id, ending.clone()))
         }
         _ => None,
     };
@@ -74,4 +74,20 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
     }
     print(&synced.text())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The embedded log, if it has a topic of these bars: from its first bar on everything goes through it.
+async fn own_topic(settings: &Settings, interval: Interval) -> anyhow::Result<Option<Arc<dyn Log>>> {
+    match control::find(settings).await? {
+        Place::Nowhere => Ok(None),
+        Place::Up(_) => {
+            control::refuse_beside_up(settings, "'sync'").await?;
+            Ok(None)
+        }
+        Place::Here(log) if log.topic(&klines::topic_of(interval)).await?.is_some() => Ok(Some(log)),
+        Place::Here(log) => {
+            log.close().await;
+            Ok(None)
+        }
+    }
 }

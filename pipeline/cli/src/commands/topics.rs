@@ -1,38 +1,58 @@
-//! `topics`: what topics there are, and what they hold.
+//! `topics`: what topics there are, and what they hold: of Kafka, of the embedded log, or of a running `up`.
 
 use crate::{
     args::TopicsCommand,
     exit::usage,
+    output,
     settings::Settings,
     talk::{print, say},
-    wiring,
+    wiring::{
+        self,
+        control::{self, Place},
+        topic_id,
+    },
 };
-use candleflow_topics::Start;
-use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::process::ExitCode;
 
 pub(super) async fn topics(command: TopicsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let log =
-        if settings.kafka.is_some() { wiring::kafka(settings, "topics")? } else { wiring::embedded(settings).await? };
+    let place = match &settings.kafka {
+        Some(_) => Place::Here(wiring::kafka(settings, "topics")?),
+        None => control::find(settings).await?,
+    };
     match command {
         TopicsCommand::List => {
-            let mut table = Table::new();
-            table.load_preset(UTF8_FULL_CONDENSED).set_header(["topic", "partition", "first", "end"]);
-            for topic in log.list_topics().await? {
-                for partition in 0..topic.partitions {
-                    let ends = log.ends(&topic.name, partition).await?;
-                    table.add_row([
-                        topic.name.clone(),
-                        partition.to_string(),
-                        ends.first.to_string(),
-                        ends.end.to_string(),
-                    ]);
-                }
-            }
-            print(&table.to_string())?;
+            let parts = match &place {
+                Place::Here(log) => control::list(log).await?,
+                Place::Up(up) => up.topics().await?,
+                Place::Nowhere => return Err(nowhere(settings)),
+            };
+            let header = ["topic", "partition", "first", "end"];
+            let row =
+                |p: control::TopicPart| [p.topic, p.partition.to_string(), p.first.to_string(), p.end.to_string()];
+            print(&output::rows(&header, parts.into_iter().map(row)))?;
         }
-        TopicsCommand::Peek { topic, count, first } => peek(&log, &topic, count, first).await?,
+        TopicsCommand::Peek { topic, count, first } => {
+            let records = match &place {
+                Place::Here(log) => control::peek(log, &topic, count, first).await?,
+                Place::Up(up) => up.peek(&topic, count, first).await?,
+                Place::Nowhere => return Err(nowhere(settings)),
+            };
+            for control::PeekedRecord { partition, offset, key, value } in records {
+                let (key, value) = (key.as_deref().unwrap_or("-"), value.as_deref().unwrap_or("-"));
+                print(&format!("{partition}/{offset} {key} {value}"))?;
+            }
+        }
         TopicsCommand::Delete { topic } => {
+            let log = match place {
+                Place::Here(log) => log,
+                Place::Up(_) => {
+                    return Err(usage("topics of a running 'candleflow up' cannot be deleted: stop it first"));
+                }
+                Place::Nowhere => return Err(nowhere(settings)),
+            };
+            if topic.starts_with("klines.") {
+                topic_id::forget(&log, &topic).await?;
+            }
             if !log.delete_topic(&topic).await? {
                 return Err(usage(format!("there is no topic {topic}")));
             }
@@ -42,24 +62,9 @@ pub(super) async fn topics(command: TopicsCommand, settings: &Settings) -> anyho
     Ok(ExitCode::SUCCESS)
 }
 
-async fn peek(log: &Arc<dyn candleflow_topics::Log>, topic: &str, count: usize, first: bool) -> anyhow::Result<()> {
-    let known = log.topic(topic).await?.ok_or_else(|| usage(format!("there is no topic {topic}")))?;
-    let show = |d: &candleflow_topics::Delivered| {
-        let text =
-            |b: &Option<_>| b.as_ref().map_or("-".into(), |b: &bytes::Bytes| String::from_utf8_lossy(b).into_owned());
-        print(&format!("{}/{} {} {}", d.partition, d.offset, text(&d.record.key), text(&d.record.value)))
-    };
-    for partition in 0..known.partitions {
-        let ends = log.ends(topic, partition).await?;
-        let start = if first { ends.first } else { (ends.end - count as i64).max(ends.first) };
-        let mut reader = log.reader(topic, &[(partition, Start::Offset(start))]).await?;
-        let mut left = count;
-        while left > 0 && !reader.positions().iter().all(|p| p.at_end) {
-            for delivered in reader.next_batch(left, Duration::from_secs(2)).await?.iter().take(left) {
-                show(delivered)?;
-                left -= 1;
-            }
-        }
-    }
-    Ok(())
+fn nowhere(settings: &Settings) -> anyhow::Error {
+    usage(format!(
+        "there is no embedded log in {}: 'candleflow up' makes one; give --log its folder, or --kafka HOST:PORT",
+        settings.log.display()
+    ))
 }

@@ -1,42 +1,34 @@
 //! `up`: everything on one machine, in one process: exchange, sync, jobs, HTTP API, with the embedded log.
+//!
+//! It ends on Ctrl-C, and with `--to` when the pipelines that it was given have ended. Other processes reach its topics and
+//! jobs through `up.json` in the log's folder.
 
 use crate::{
     args::{RunArgs, UpArgs},
     exit::usage,
     settings::Settings,
-    talk::{print, say},
+    talk::{Work, print, say},
     wiring::{
-        self, run,
+        self,
+        control::{self, Jobs},
+        run,
         stack::{Stack, Wanted},
     },
 };
 use candleflow_schema::{Interval, Symbol, time};
 use candleflow_server::{ServeConfig, serve};
 use std::{collections::BTreeSet, process::ExitCode, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// Bars of a made-up market.
 const SEEDED_BARS: usize = 200_000;
+/// How often it looks after its parts.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if args.pipelines.is_empty() {
-        return Err(usage("name at least one pipeline file: candleflow up examples/ema-cross.yaml"));
-    }
     let prepared = args.pipelines.iter().map(|f| run::prepare(f, &[], &[])).collect::<Result<Vec<_>, _>>()?;
-    let intervals: BTreeSet<Interval> = prepared.iter().map(run::Prepared::interval).collect();
-    let interval = match intervals.iter().collect::<Vec<_>>().as_slice() {
-        [one] => **one,
-        _ => {
-            return Err(usage(
-                "all pipelines of one 'up' must have the same source interval: higher ones are columns with 'every'",
-            ));
-        }
-    };
-    let mut symbols: Vec<Symbol> = Vec::new();
-    for symbol in prepared.iter().flat_map(run::Prepared::symbols) {
-        if !symbols.contains(&symbol) {
-            symbols.push(symbol);
-        }
-    }
+    let interval = interval(&args, &prepared)?;
+    let symbols = symbols(&args, &prepared)?;
     let cancel = wiring::interrupt();
     let wanted = Wanted {
         exchange: &args.exchange,
@@ -52,43 +44,87 @@ pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<Exit
     let api =
         serve(ServeConfig { listen: args.listen, ..ServeConfig::new(stack.lake.clone()) }, serving.clone()).await?;
     say(&format!("HTTP API at http://{}", api.addr));
-    let mut running = Vec::new();
+    let jobs = Jobs::new(stack.lake.clone(), stack.log.clone(), interval, symbols, cancel.clone());
+    let control = control::serve(stack.log.clone(), jobs.clone(), &settings.log).await?;
+    let mut names = Vec::new();
     for (file, prepared) in args.pipelines.iter().zip(prepared) {
-        let wants = RunArgs {
-            file: file.clone(),
-            from: args.from,
-            to: args.to,
-            live: true,
-            set: Vec::new(),
-            symbols: Vec::new(),
-            sweep_set: None,
-            warmup: None,
-            threads: None,
-            dry: false,
-            chains: false,
-            json: false,
-        };
+        let wants = RunArgs { file: file.clone(), from: args.from, to: args.to, live: true, ..RunArgs::default() };
         run::announce(&prepared);
-        let (lake, log, cancel) = (stack.lake.clone(), stack.log.clone(), cancel.clone());
-        running
-            .push(tokio::spawn(async move { run::on_topic(&prepared, &lake, log, &wants, &|_, _| {}, cancel).await }));
+        names.push(jobs.start(prepared, wants)?);
     }
-    while !running.iter().all(tokio::task::JoinHandle::is_finished) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if stack.sync_ended() && !cancel.is_cancelled() {
-            cancel.cancel();
-            let error = stack.stop().await.err();
-            return Err(error.unwrap_or_else(|| anyhow::anyhow!("the sync ended by itself")));
-        }
+    if names.is_empty() {
+        say("no pipeline yet: 'candleflow jobs submit FILE' starts one");
     }
-    for (file, job) in args.pipelines.iter().zip(running) {
+    let failure = watch(&args, &jobs, &names, &stack, &cancel).await;
+    cancel.cancel();
+    control.stop().await?;
+    while !jobs.idle() {
+        tokio::time::sleep(LOOK).await;
+    }
+    for (file, name) in args.pipelines.iter().zip(&names) {
         print(&format!("{}", file.display()))?;
-        job.await??.show(false)?;
+        jobs.show(name)?;
     }
     let now = stack.clock.now();
     let synced = stack.stop().await?;
     serving.cancel();
     api.ended().await?;
     say(&format!("stopped at {}: {}", time::format(now), synced.text()));
-    Ok(ExitCode::SUCCESS)
+    failure.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Waits for the end; gives the error that ended it, if one did.
+async fn watch(
+    args: &UpArgs,
+    jobs: &Jobs,
+    names: &[String],
+    stack: &Stack,
+    cancel: &CancellationToken,
+) -> Option<anyhow::Error> {
+    let work = Work::new("live", 0);
+    let ended = loop {
+        tokio::time::sleep(LOOK).await;
+        let idle = jobs.idle();
+        if let Some(at) = jobs.reached() {
+            work.note(&time::format(at));
+        }
+        if cancel.is_cancelled() || (idle && args.to.is_some() && !names.is_empty()) {
+            break None;
+        }
+        if idle && names.iter().any(|name| jobs.failed(name)) {
+            break None;
+        }
+        if stack.part_ended() {
+            break Some(anyhow::anyhow!("a part of it ended by itself"));
+        }
+    };
+    work.done();
+    ended
+}
+
+fn interval(args: &UpArgs, prepared: &[run::Prepared]) -> anyhow::Result<Interval> {
+    let intervals: BTreeSet<Interval> = prepared.iter().map(run::Prepared::interval).collect();
+    match intervals.iter().collect::<Vec<_>>().as_slice() {
+        [] => args.interval.parse().map_err(usage),
+        [one] => Ok(**one),
+        _ => Err(usage(
+            "all pipelines of one 'up' must have the same source interval: higher ones are columns with 'every'",
+        )),
+    }
+}
+
+fn symbols(args: &UpArgs, prepared: &[run::Prepared]) -> anyhow::Result<Vec<Symbol>> {
+    let mut symbols: Vec<Symbol> = Vec::new();
+    let given = args.symbols.iter().map(|s| Symbol::from(s.as_str()));
+    for symbol in prepared.iter().flat_map(run::Prepared::symbols).chain(given) {
+        if !symbols.contains(&symbol) {
+            symbols.push(symbol);
+        }
+    }
+    if symbols.is_empty() {
+        return Err(usage(
+            "name a pipeline file, such as 'candleflow up examples/ema-cross.yaml', or --symbols to follow",
+        ));
+    }
+    Ok(symbols)
 }

@@ -1,20 +1,23 @@
-//! Live input: the lake, then the topic, with one border that is decided once.
+//! Live input: the lake, then the topic, with one border that is decided once and recorded with the job.
 //!
 //! ```text
 //!  lake    ───────── bars ─────────┐ border, per symbol
 //!  topic                           └ first bar ───────── bars, complete ────────►
 //! ```
 //! The border of a symbol is the event time before the first record that the topic holds of it; an empty topic is waited
-//! for. All rows of the lake come first, in total order, then the topic. A jump at the border that no coverage explains is
-//! a hole: the run stops and names it.
+//! for. A jump at the border that no coverage explains is a hole: the run stops and names it. What is decided lies in
+//! `_jobs/<job>/handover.json` before the job's first row, put there if absent, and the files of `klines` that it names are
+//! pinned. Every replay of the job uses it: all rows of the lake first, in total order, then the topic.
 
+use super::topic_id;
 use crate::exit::usage;
-use async_trait::async_trait;
-use candleflow_lake::{Lake, LakeSource, Order, Read, Span};
-use candleflow_schema::{ConnectorError, Input, Interval, KlineRecord, Micros, Source, Symbol, time};
-use candleflow_topics::{Log, klines};
+use anyhow::Context;
+use candleflow_lake::{At, FileRef, KLINES_TABLE, Lake};
+use candleflow_schema::{Interval, KlineRecord, Micros, Symbol, time};
+use candleflow_topics::{Log, Start, klines};
+use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,68 +27,217 @@ use tokio_util::sync::CancellationToken;
 const WAIT: Duration = Duration::from_millis(500);
 /// How often a run that waits says so.
 const SAY: Duration = Duration::from_secs(10);
+/// The name of the record.
+const RECORD: &str = "handover";
 
-/// The border of each symbol, and what the topic holds up to `from`.
-pub(crate) struct Border {
-    /// Rows at or before this event time come from the lake.
-    pub(crate) after: BTreeMap<Symbol, Micros>,
-    /// Event times of the topic's bars at or before `from`, per symbol: part of the warm-up.
-    pub(crate) early: BTreeMap<Symbol, Vec<Micros>>,
+/// Where a symbol's rows come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sides {
+    /// Its input begins after this event time.
+    pub(crate) begins: Micros,
+    /// Up to this event time it comes from the lake, then from the topic.
+    pub(crate) border: Micros,
+    /// The event time of the last bar from the lake; `None` when it gives none.
+    pub(crate) last: Option<Micros>,
 }
 
-/// Finds the borders: waits until the topic holds something of every symbol.
-pub(crate) async fn decide(
-    log: &Arc<dyn Log>,
-    interval: Interval,
-    symbols: &[Symbol],
-    from: Micros,
-    cancel: &CancellationToken,
-) -> anyhow::Result<Border> {
-    let topic = klines::topic_of(interval);
-    let mut said = Instant::now();
-    while log.topic(&topic).await?.is_none() {
-        wait(&mut said, &format!("the topic {topic}"), cancel).await?;
+/// What is decided once for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Handover {
+    /// Names the pipeline: the hash of its canonical form.
+    pub(crate) pipeline: String,
+    /// First event time of the outputs, exclusive.
+    pub(crate) from: Micros,
+    /// The version of `klines`.
+    pub(crate) klines_version: u64,
+    /// The name of the pin that keeps the files of that version.
+    pub(crate) pin: String,
+    /// The topic, and which one of that name.
+    pub(crate) topic: String,
+    pub(crate) topic_id: Option<String>,
+    /// Per partition the first offset.
+    pub(crate) offsets: BTreeMap<i32, i64>,
+    /// Per symbol what comes from where.
+    pub(crate) symbols: BTreeMap<String, Sides>,
+    /// The files that are pinned, at hand where they have just been.
+    #[serde(skip)]
+    files: Option<Arc<Vec<FileRef>>>,
+}
+
+/// What a job asks for.
+pub(crate) struct Wanted<'w> {
+    pub(crate) job: &'w str,
+    /// The pipeline in its canonical form.
+    pub(crate) pipeline: &'w str,
+    pub(crate) interval: Interval,
+    /// Each symbol, and how many bars before `from` it wants; `None`: all.
+    pub(crate) symbols: Vec<(Symbol, Option<usize>)>,
+    pub(crate) from: Option<Micros>,
+    /// Whether to leave no trace: nothing is recorded, and there is no going on.
+    pub(crate) dry: bool,
+}
+
+impl Handover {
+    /// What the job decided before; `None` for a new one.
+    pub(crate) async fn recorded(lake: &Lake, log: &Arc<dyn Log>, wanted: &Wanted<'_>) -> anyhow::Result<Option<Self>> {
+        let job = wanted.job;
+        let Some(found) = lake.job_record::<Self>(job, RECORD).await? else { return Ok(None) };
+        let other = |what: &str| usage(format!("the job {job} was begun with another {what}: choose another --job"));
+        if found.pipeline != hash(wanted.pipeline) {
+            return Err(other("pipeline"));
+        }
+        if wanted.from.is_some_and(|from| from != found.from) {
+            return Err(other(&format!("--from, {}", time::format(found.from))));
+        }
+        let is = topic_id::of(&**log, &found.topic).await?;
+        if is != found.topic_id {
+            return Err(usage(format!(
+                "the job {job} read another topic {}, which is gone: choose another --job",
+                found.topic
+            )));
+        }
+        for (partition, offset) in &found.offsets {
+            let ends = log.ends(&found.topic, *partition).await?;
+            if *offset < ends.first {
+                return Err(usage(format!(
+                    "the job {job} began at offset {offset} of partition {partition} of {}, which holds {} to {} by now: choose another --job, which takes from the lake what the topic has lost",
+                    found.topic, ends.first, ends.end
+                )));
+            }
+        }
+        Ok(Some(found))
     }
-    let mut reader = klines::reader_from_start(&**log, &topic).await?;
-    let mut border = Border { after: BTreeMap::new(), early: BTreeMap::new() };
-    let mut passed: BTreeMap<Symbol, bool> = symbols.iter().map(|s| (s.clone(), false)).collect();
-    loop {
+
+    /// Decides, and records it: what another process of this job has recorded first holds.
+    pub(crate) async fn decide(
+        lake: &Lake,
+        log: &Arc<dyn Log>,
+        wanted: &Wanted<'_>,
+        cancel: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let held = scan(log, wanted, cancel).await?;
+        let topic = klines::topic_of(wanted.interval);
+        if !lake.tables().await?.iter().any(|t| t == KLINES_TABLE) {
+            // A writer makes the table: a version without bars is a version, too.
+            lake.klines_writer().await?;
+        }
+        let snapshot = lake.snapshot(KLINES_TABLE, None).await?;
+        let at = At::Files(snapshot.files().clone());
+        let from = wanted.from.unwrap_or_else(|| held.border.values().copied().max().unwrap_or(Micros::MIN));
+        let mut symbols = BTreeMap::new();
+        for (symbol, warmup) in &wanted.symbols {
+            let border = held.border.get(symbol).copied().unwrap_or(from);
+            let mut times = super::run::times(lake, wanted.interval, symbol, Micros::MIN, border, &at).await?;
+            let last = times.last().copied();
+            no_hole(lake, wanted.interval, symbol, last, border).await?;
+            times.extend(held.early.get(symbol).into_iter().flatten());
+            let before = &times[..times.partition_point(|t| *t <= from)];
+            let begins = super::run::first(before, *warmup);
+            symbols.insert(symbol.to_string(), Sides { begins, border, last: last.filter(|last| *last > begins) });
+        }
+        let decided = Self {
+            pipeline: hash(wanted.pipeline),
+            from,
+            klines_version: snapshot.version(),
+            pin: format!("handover.{}.{}", wanted.job, snapshot.version()),
+            topic_id: topic_id::of(&**log, &topic).await?,
+            topic,
+            offsets: held.offsets,
+            symbols,
+            files: Some(snapshot.files().clone()),
+        };
+        if wanted.dry {
+            return Ok(decided);
+        }
+        lake.pin(&decided.pin, &[(KLINES_TABLE.to_owned(), snapshot.files().to_vec())].into()).await?;
+        if lake.record_once(wanted.job, RECORD, &decided).await? {
+            return Ok(decided);
+        }
+        Self::recorded(lake, log, wanted).await?.context("the record of the hand-over has gone")
+    }
+
+    /// The state of `klines` that the job reads.
+    pub(crate) async fn at(&self, lake: &Lake) -> anyhow::Result<At> {
+        if let Some(files) = &self.files {
+            return Ok(At::Files(files.clone()));
+        }
+        let mut pinned = lake.pinned(&self.pin).await?.with_context(|| format!("the pin {} is gone", self.pin))?;
+        Ok(At::Files(Arc::new(pinned.remove(KLINES_TABLE).unwrap_or_default())))
+    }
+
+    /// Where the job begins in each partition.
+    pub(crate) fn starts(&self) -> Vec<(i32, Start)> {
+        self.offsets.iter().map(|(partition, offset)| (*partition, Start::Offset(*offset))).collect()
+    }
+}
+
+fn hash(pipeline: &str) -> String {
+    blake3::hash(pipeline.as_bytes()).to_hex().to_string()
+}
+
+/// What the topic holds.
+struct Held {
+    offsets: BTreeMap<i32, i64>,
+    /// Per symbol the event time before its first record.
+    border: BTreeMap<Symbol, Micros>,
+    /// Event times of bars at or before `from`, per symbol: part of the warm-up.
+    early: BTreeMap<Symbol, Vec<Micros>>,
+}
+
+/// Reads the topic until it holds something of every symbol, and all that lies before `from`.
+async fn scan(log: &Arc<dyn Log>, wanted: &Wanted<'_>, cancel: &CancellationToken) -> anyhow::Result<Held> {
+    let topic = klines::topic_of(wanted.interval);
+    let from = wanted.from.unwrap_or(Micros::MIN);
+    let mut said = Instant::now();
+    let partitions = loop {
+        match log.topic(&topic).await? {
+            Some(info) => break info.partitions,
+            None => wait(&mut said, &format!("waiting for the topic {topic}"), cancel).await?,
+        }
+    };
+    let mut held = Held { offsets: BTreeMap::new(), border: BTreeMap::new(), early: BTreeMap::new() };
+    for partition in 0..partitions {
+        held.offsets.insert(partition, log.ends(&topic, partition).await?.first);
+    }
+    let starts: Vec<_> = held.offsets.iter().map(|(p, first)| (*p, Start::Offset(*first))).collect();
+    let mut reader = log.reader(&topic, &starts).await?;
+    let mut open: BTreeSet<Symbol> = wanted.symbols.iter().map(|(s, _)| s.clone()).collect();
+    let known = open.clone();
+    while !open.is_empty() {
         let batch = tokio::select! {
             () = cancel.cancelled() => return Err(candleflow_runtime::RunError::Cancelled.into()),
             batch = reader.next_batch(50_000, WAIT) => batch?,
         };
-        for record in batch.iter().filter_map(|d| klines::decode(d).ok()) {
-            let Some(passed) = passed.get_mut(record.symbol()) else { continue };
+        for record in batch.iter().filter_map(|d| klines::decode(d).ok()).filter(|r| known.contains(r.symbol())) {
             let before = match &record {
                 KlineRecord::Bar(bar) => bar.open_time,
                 KlineRecord::Complete { time, .. } => time - 1,
+                // It speaks of a bar that the topic has given before, or no longer holds.
+                KlineRecord::Restated(_) => continue,
             };
-            border.after.entry(record.symbol().clone()).or_insert(before);
-            *passed |= record.time() > from;
+            held.border.entry(record.symbol().clone()).or_insert(before);
+            if record.time() > from {
+                open.remove(record.symbol());
+            }
             if let KlineRecord::Bar(bar) = &record
                 && bar.time() <= from
             {
-                border.early.entry(bar.symbol.clone()).or_default().push(bar.time());
+                held.early.entry(bar.symbol.clone()).or_default().push(bar.time());
             }
         }
-        let at_end = reader.positions().iter().all(|p| p.at_end);
-        let all = symbols.iter().all(|s| border.after.contains_key(s));
-        if all && (at_end || passed.values().all(|p| *p)) {
-            return Ok(border);
-        }
-        if batch.is_empty() {
-            let missing: Vec<&str> = symbols.iter().filter(|s| !border.after.contains_key(*s)).map(|s| &**s).collect();
-            if said.elapsed() > SAY && !missing.is_empty() {
-                crate::talk::say(&format!("waiting for bars of {} in {topic}", missing.join(", ")));
-                said = Instant::now();
-            }
+        if batch.is_empty() && said.elapsed() > SAY {
+            let missing: Vec<&str> = open.iter().map(|s| &**s).collect();
+            let after = if from > Micros::MIN { format!(" after {}", time::format(from)) } else { String::new() };
+            crate::talk::say(&format!("waiting for bars of {}{after} in {topic}", missing.join(", ")));
+            said = Instant::now();
         }
     }
+    Ok(held)
 }
 
 async fn wait(said: &mut Instant, what: &str, cancel: &CancellationToken) -> anyhow::Result<()> {
     if said.elapsed() > SAY {
-        crate::talk::say(&format!("waiting for {what}"));
+        crate::talk::say(what);
         *said = Instant::now();
     }
     tokio::select! {
@@ -95,75 +247,21 @@ async fn wait(said: &mut Instant, what: &str, cancel: &CancellationToken) -> any
 }
 
 /// Stops where the lake ends before the topic begins and nobody says that the bars between do not exist.
-pub(crate) async fn no_hole(lake: &Lake, interval: Interval, border: &Border) -> anyhow::Result<()> {
-    for (symbol, after) in &border.after {
-        let last = last_bar(lake, interval, symbol, *after).await?;
-        let Some(last) = last.filter(|last| last < after) else { continue };
-        let covered = lake.coverage(symbol, interval).await?.iter().any(|r| r.from <= last && *after <= r.to);
-        if !covered {
-            return Err(usage(format!(
-                "{symbol}: the lake ends at {} and the topic begins after {}: sync or import the bars between, or state with 'import --complete' that there are none",
-                time::format(last),
-                time::format(*after)
-            )));
-        }
+async fn no_hole(
+    lake: &Lake,
+    interval: Interval,
+    symbol: &Symbol,
+    last: Option<Micros>,
+    border: Micros,
+) -> anyhow::Result<()> {
+    let Some(last) = last.filter(|last| *last < border) else { return Ok(()) };
+    let covered = lake.coverage(symbol, interval).await?.iter().any(|r| r.from <= last && border <= r.to);
+    if covered {
+        return Ok(());
     }
-    Ok(())
-}
-
-async fn last_bar(lake: &Lake, interval: Interval, symbol: &Symbol, to: Micros) -> anyhow::Result<Option<Micros>> {
-    let times = super::run::times(lake, interval, symbol, Micros::MIN, to, &candleflow_lake::At::Latest).await?;
-    Ok(times.last().copied())
-}
-
-/// The lake up to the border, then the topic.
-pub(crate) struct LakeThenTopic {
-    lake: Option<LakeSource>,
-    topic: klines::TopicSource,
-}
-
-impl LakeThenTopic {
-    /// Rows of each symbol from its first event time (exclusive) on.
-    pub(crate) async fn open(
-        lake: &Lake,
-        log: &Arc<dyn Log>,
-        interval: Interval,
-        firsts: &[(Symbol, Micros)],
-        border: &Border,
-        bad: klines::OnBad,
-    ) -> anyhow::Result<Self> {
-        let spans = firsts.iter().map(|(symbol, first)| Span {
-            symbol: symbol.clone(),
-            from: *first,
-            to: border.after.get(symbol).copied().unwrap_or(Micros::MAX),
-        });
-        let symbols: Vec<Symbol> = firsts.iter().map(|(s, _)| s.clone()).collect();
-        let read = Read { spans: spans.collect(), ..Read::of(interval, &symbols, Micros::MIN, Micros::MAX) };
-        let lake = lake.source(&read, Order::Total, None).await?;
-        let after =
-            firsts.iter().map(|(s, first)| (s.clone(), border.after.get(s).copied().unwrap_or(*first).max(*first)));
-        let reader = klines::reader_from_start(&**log, &klines::topic_of(interval)).await?;
-        let topic = klines::TopicSource::new(reader, &symbols, after.collect(), bad);
-        Ok(Self { lake: Some(lake), topic })
-    }
-}
-
-#[async_trait]
-impl Source for LakeThenTopic {
-    async fn next(&mut self) -> Result<Option<Input>, ConnectorError> {
-        if let Some(lake) = &mut self.lake {
-            if let Some(input) = lake.next().await? {
-                return Ok(Some(input));
-            }
-            self.lake = None;
-        }
-        self.topic.next().await
-    }
-
-    fn position(&self) -> Vec<u8> {
-        match &self.lake {
-            Some(lake) => lake.position(),
-            None => self.topic.position(),
-        }
-    }
+    Err(usage(format!(
+        "{symbol}: the lake ends at {} and the topic begins after {}: sync or import the bars between, or state with 'import --complete' that there are none",
+        time::format(last),
+        time::format(border)
+    )))
 }

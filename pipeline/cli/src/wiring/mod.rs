@@ -1,8 +1,11 @@
 //! What connects the crates: the only place where connectors, engine and runtime meet.
 
 pub(crate) mod clock;
+pub(crate) mod control;
 pub(crate) mod copy;
 pub(crate) mod handover;
+pub(crate) mod instruments;
+pub(crate) mod live_source;
 pub(crate) mod market;
 pub(crate) mod report;
 pub(crate) mod research;
@@ -10,6 +13,7 @@ pub(crate) mod run;
 pub(crate) mod signals;
 pub(crate) mod stack;
 pub(crate) mod sync;
+pub(crate) mod topic_id;
 
 use crate::settings::Settings;
 use candleflow_lake::{Lake, Options};
@@ -27,7 +31,7 @@ pub(crate) fn lake(settings: &Settings) -> anyhow::Result<Lake> {
 pub(crate) fn kafka(settings: &Settings, what: &str) -> anyhow::Result<Arc<dyn Log>> {
     let Some(brokers) = &settings.kafka else {
         return Err(crate::exit::usage(format!(
-            "{what} needs Kafka, because processes cannot share the embedded log: give --kafka HOST:PORT, or run everything in one process with 'candleflow up'"
+            "{what} needs Kafka, because processes cannot share the embedded log: give --kafka HOST:PORT, or run everything in one process with 'candleflow up', which takes more pipelines from 'candleflow jobs submit'"
         )));
     };
     let config = KafkaConfig { extra: settings.kafka_client.clone(), ..KafkaConfig::new(brokers.clone()) };

@@ -5,7 +5,7 @@ use crate::{args::MarketArgs, exit::usage, settings::Settings};
 use candleflow_exchange::Running;
 use candleflow_lake::Lake;
 use candleflow_schema::{Clock, Interval, Micros, Symbol, time::DAY};
-use candleflow_topics::{Log, TopicConfig, klines};
+use candleflow_topics::Log;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -69,8 +69,8 @@ impl Stack {
             None => clock::stream_of(&url)?,
         };
         let interval = wanted.interval;
-        log.create_topic(&klines::topic_of(interval), 4, &TopicConfig::default()).await?;
-        let copy = Copy::start(log.clone(), lake.clone(), interval, copying.clone());
+        let topic_id = sync::topic(&log, interval).await?;
+        let copy = Copy::start(log.clone(), lake.clone(), interval, &topic_id, copying.clone());
         let plan = sync::Sync {
             exchange: url,
             stream,
@@ -90,9 +90,9 @@ impl Stack {
         self.copy.reach(&wanted).await
     }
 
-    /// Whether the sync has ended, which it does only by an error or at its end.
-    pub(crate) fn sync_ended(&self) -> bool {
-        self.sync.is_finished()
+    /// Whether the sync or the copy job has ended, which they do only by an error or when they are told to.
+    pub(crate) fn part_ended(&self) -> bool {
+        self.sync.is_finished() || self.copy.ended()
     }
 
     /// Ends all of it, the exchange last; gives what the sync did.

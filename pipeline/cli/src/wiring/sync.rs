@@ -4,9 +4,10 @@
 //! ones through the topic, however long this task was away. Bars, `complete` records and the progress of each symbol go in
 //! one batch; one transactional id per topic fences a second sync, which ends with an exit code of its own.
 
+use super::{instruments, topic_id};
 use candleflow_binance::{Mode, Notice, RestClient, RestConfig, Sequencer, SequencerConfig};
 use candleflow_lake::{KlinesWriter, Lake, QUARANTINE_TABLE, quarantine_rows};
-use candleflow_schema::{Clock, Interval, KlineRecord, Micros, Quarantined, Symbol, quarantine::Coverage, time};
+use candleflow_schema::{Bar, Clock, Interval, KlineRecord, Micros, Quarantined, Symbol, quarantine::Coverage, time};
 use candleflow_topics::{Log, Outgoing, Record, TopicConfig, Writer, klines, latest_by_key};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -23,7 +24,7 @@ use url::Url;
 /// Partitions of a klines topic that this task makes.
 const PARTITIONS: i32 = 4;
 /// The compacted topic in which syncs keep how far they are.
-const PROGRESS: &str = "candleflow.sync";
+pub(crate) const PROGRESS: &str = "candleflow.sync";
 /// Records between the sequencer and this task.
 const BUFFER: usize = 8_192;
 
@@ -51,6 +52,7 @@ pub(crate) struct Synced {
     pub(crate) to_topic: u64,
     pub(crate) completes: u64,
     pub(crate) revisions: u64,
+    pub(crate) gone: u64,
     pub(crate) late: u64,
     pub(crate) quarantined: u64,
     pub(crate) from_stream: u64,
@@ -74,6 +76,13 @@ pub(crate) struct Seen {
     pub(crate) records: AtomicU64,
 }
 
+/// Makes the topic of an interval if it is not there, and gives its id; fences other writers.
+pub(crate) async fn topic(log: &Arc<dyn Log>, interval: Interval) -> anyhow::Result<String> {
+    let topic = klines::topic_of(interval);
+    log.create_topic(&topic, PARTITIONS, &TopicConfig::default()).await?;
+    topic_id::of_own(log, &topic).await
+}
+
 /// Runs until done or cancelled.
 pub(crate) async fn sync(
     sync: Sync,
@@ -87,6 +96,10 @@ pub(crate) async fn sync(
     rest.sync_time().await?;
     let now = rest.time().now();
     let topic = klines::topic_of(sync.interval);
+    let asking = cancel.child_token();
+    let _asked = asking.clone().drop_guard();
+    let instruments = instruments::keep(rest.clone(), lake.clone(), sync.symbols.clone(), sync.follow, asking.clone());
+    let instruments = tokio::spawn(instruments);
     let mut state = State::open(&sync, lake, log, topic, now).await?;
     let mode = if sync.follow { Mode::Follow } else { Mode::Once(sync.to.unwrap_or(now)) };
     let (out, mut records) = mpsc::channel(BUFFER);
@@ -121,12 +134,17 @@ pub(crate) async fn sync(
         }
     }
     let summary = sequencer.await??;
+    if sync.follow {
+        asking.cancel();
+    }
+    instruments.await?;
     while let Ok(notice) = heard.try_recv() {
         state.hear(notice);
     }
     state.finish().await?;
     Ok(Synced {
         revisions: summary.revisions,
+        gone: summary.gone,
         late: summary.late,
         from_stream: summary.from_stream,
         disconnects: summary.disconnects,
@@ -166,7 +184,7 @@ impl State {
             log.create_topic(&topic, PARTITIONS, &TopicConfig::default()).await?;
             log.create_topic(PROGRESS, 1, &TopicConfig::compacted()).await?;
             // Fence first: only then is what the topic says of its progress final.
-            writer = Some(log.writer(Some(&format!("sync.{topic}"))).await?);
+            writer = Some(log.writer(Some(&topic_id::writer_of(&topic))).await?);
             for (key, value) in latest_by_key(&**log, PROGRESS).await? {
                 let key = String::from_utf8_lossy(&key).into_owned();
                 if let Some(symbol) = key.strip_prefix(&format!("{topic}/")) {
@@ -219,14 +237,15 @@ impl State {
                 self.counts.quarantined += 1;
                 self.bad.push(bad);
             }
-            Notice::Revision { written, rest } => {
-                let to = rest.map_or("no bar".into(), |b| format!("close {}", b.close));
-                tracing::warn!(bar = %written, %to, "the exchange restated a bar after the stream had closed it");
-            }
-            Notice::Late(bar) => {
-                tracing::error!(%bar, "a bar came after the promise that it would not: it is not written")
-            }
+            Notice::Gone(bar) => self.doubt(&bar, "the stream closed this bar, and REST does not have it: it stays"),
+            Notice::Late(bar) => self.doubt(&bar, "it came after the promise that it would not: it is not written"),
         }
+    }
+
+    /// A bar on which the exchange contradicts itself, for people to look at.
+    fn doubt(&mut self, bar: &Bar, reason: &str) {
+        let raw = candleflow_schema::json::encode(&KlineRecord::Bar(bar.clone()));
+        self.bad.push(Quarantined::new(&self.topic, bar.open_time, reason, &raw));
     }
 
     async fn write(&mut self, records: &[KlineRecord]) -> anyhow::Result<()> {
@@ -240,7 +259,7 @@ impl State {
             if record.time() <= progress.border {
                 let claim = self.claims.entry(symbol).or_insert((self.since, self.since));
                 claim.1 = claim.1.max(record.time());
-                if let KlineRecord::Bar(bar) = record {
+                if let KlineRecord::Bar(bar) | KlineRecord::Restated(bar) = record {
                     to_lake.push(bar.clone());
                 }
                 continue;
@@ -248,6 +267,10 @@ impl State {
             match record {
                 KlineRecord::Bar(_) => self.counts.to_topic += 1,
                 KlineRecord::Complete { .. } => self.counts.completes += 1,
+                // Those who compute pass it over; the copy into the lake replaces the value and keeps the one before.
+                KlineRecord::Restated(bar) => {
+                    tracing::warn!(%bar, "the exchange restated a bar after the stream had closed it");
+                }
             }
             touched.insert(symbol, record.time());
             outgoing.push(klines::outgoing(&self.topic, record));
@@ -318,6 +341,7 @@ impl Synced {
         );
         for (what, count) in [
             ("restated by the exchange", self.revisions),
+            ("told by the stream alone", self.gone),
             ("too late", self.late),
             ("quarantined", self.quarantined),
             ("connections lost", self.disconnects),

@@ -183,3 +183,95 @@ fn a_second_sync_fences_the_first() {
     let _second = sync("second", &["--no-copy"]);
     assert_eq!(first.end(PATIENCE).code, 4);
 }
+
+/// What the stream told wrongly is corrected by REST through the topic: the live run keeps what it was told, `klines` end
+/// as the exchange's own, and every value that lost is in `restated` with the place that it had in the topic.
+#[test]
+fn bars_that_the_stream_told_wrongly_are_restated_through_the_topic() {
+    let home = Home::new();
+    let Some(files) = bars(&home) else { return };
+    home.write("parity.yaml", PIPELINE);
+    let exchange = format!("replay:{}", files.join(","));
+    let faults = r#"{"seed":3,"frames":{"revise":0.2}}"#;
+    let base = ["up", "parity.yaml", "--exchange", &exchange, "--speed", "1500", "--start", START, "--since", SINCE];
+    let more = ["--from", FROM, "--to", TO, "--faults", faults, "--listen", "127.0.0.1:0"];
+    let args: Vec<&str> = base.into_iter().chain(more).collect();
+    let said = home.start("up", &args).end(PATIENCE).good();
+    let number = |sql: &str| {
+        let said = home.run(&["sql", sql, "--format", "csv"]).good();
+        said.out.lines().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or_else(|| panic!("{said:?}"))
+    };
+    let restated = number("select count(*) from restated");
+    assert!(restated > 10, "{said:?}");
+    let whole =
+        "select count(*) from restated where origin = 'stream' and replaced_by = 'rest' and \"offset\" is not null";
+    assert_eq!(number(whole), restated, "what lost is what the topic gave");
+    // All but the last bars, which REST has not been asked about again, are what the exchange has.
+    let imported = Home::new();
+    let paths: Vec<String> = files.iter().map(|f| home.path(f).display().to_string()).collect();
+    let mut args = vec!["import"];
+    args.extend(paths.iter().map(String::as_str));
+    imported.run(&args).good();
+    let rows = |home: &Home| {
+        let sql = "select symbol, count(*), sum(volume), sum(close) from klines_exact where time <= '2021-04-25T10:00:00Z' group by 1 order by 1";
+        home.run(&["sql", sql, "--format", "csv"]).good().out
+    };
+    assert_eq!(rows(&home), rows(&imported));
+}
+
+/// A live run that is killed goes on under its job's name: the same digest, and each signal once.
+#[test]
+fn a_live_run_that_is_killed_goes_on_from_what_it_had_recorded() {
+    let home = Home::new();
+    let (Some(files), Some(kafka)) = (bars(&home), kafka()) else { return };
+    home.write("parity.yaml", &PIPELINE.replace("1m", "5m").replace("signals.parity", "signals.again"));
+    for topic in ["klines.5m", "signals.again"] {
+        home.run(&["--kafka", &kafka, "topics", "delete", topic]);
+    }
+    let mut args = vec!["exchange", "--speed", "3000", "--start", START, "--listen", "127.0.0.1:0", "--replay"];
+    args.extend(files.iter().map(String::as_str));
+    let exchange = home.start("exchange", &args);
+    let url = exchange.line("CANDLEFLOW_EXCHANGE=", PATIENCE);
+    let symbols = "BTCUSDT,ETHUSDT,XRPUSDT";
+    let from = ["--kafka", &kafka, "sync", "--follow", "--symbols", symbols, "--interval", "5m", "--exchange", &url];
+    let sync: Vec<&str> = from.into_iter().chain(["--since", SINCE, "--to", TO]).collect();
+    let sync = home.start("sync", &sync);
+    let base = ["--kafka", &kafka, "run", "parity.yaml", "--live", "--job", "again", "--from", FROM];
+    let first: Vec<&str> = base.into_iter().chain(["--to", "2021-04-25T08:00"]).collect();
+    let last: Vec<&str> = base.into_iter().chain(["--to", TO]).collect();
+    let killed = home.start("run1", &last);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let signals = || home.run(&["--kafka", &kafka, "topics", "peek", "signals.again", "-n", "9999"]).out;
+    while signals().lines().count() < 2 {
+        assert!(std::time::Instant::now() < deadline, "no signal came");
+        crate::support::pause();
+    }
+    killed.kill();
+    let record = home.path("data/lake/_jobs/again/handover.json");
+    let recorded = std::fs::read_to_string(&record).unwrap();
+    let said = home.start("run2", &last).end(PATIENCE).good();
+    assert_eq!(said.value("run"), "again");
+    assert_eq!(std::fs::read_to_string(&record).unwrap(), recorded, "decided once");
+    sync.end(PATIENCE).good();
+    let history = home.run(&["run", "parity.yaml", "--from", FROM, "--to", TO]).good();
+    assert_eq!(said.value("digest"), history.value("digest"), "{said:?} {history:?}");
+    let placed = home.run(&[
+        "sql",
+        "select count(*) from orders where run_id = 'again' and event = 'placed'",
+        "--format",
+        "csv",
+    ]);
+    let published = signals();
+    let mut once: Vec<&str> = published.lines().filter_map(|l| l.split_once(' ').map(|(_, record)| record)).collect();
+    let count = once.len();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), count, "a signal was published twice");
+    assert_eq!(placed.good().out.lines().nth(1), Some(count.to_string().as_str()));
+    let again = home.run(&first);
+    assert_eq!(again.code, 2, "{again:?}");
+    assert!(again.err.contains("the job again has ended"), "{again:?}");
+    let rows = "select count(*), count(distinct \"order\") from orders where run_id = 'again' group by symbol, event having count(*) > count(distinct \"order\")";
+    let doubled = home.run(&["sql", rows, "--format", "csv"]).good();
+    assert_eq!(doubled.out.lines().count(), 1, "{doubled:?}");
+}

@@ -6,3 +6,4 @@ mod files;
 mod live;
 mod pipeline;
 mod support;
+mod up;

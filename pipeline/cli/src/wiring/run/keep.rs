@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{Field, Schema},
 };
 use candleflow_config::document::Table;
-use candleflow_lake::{CommitRule, Lake, Output as LakeOutput};
+use candleflow_lake::{CommitRule, Lake, Output as LakeOutput, RUN_ID};
 use candleflow_runtime::{Outcome, Outlets};
 use candleflow_schema::{Clock, Micros, SystemClock, time};
 use candleflow_stream::Output;
@@ -85,6 +85,15 @@ pub(super) async fn keep(lake: &Lake, prepared: &Prepared, outcome: &Outcome, fa
     let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, a)| a).collect())?;
     lake.append_rows("runs", &[rows], Some(&format!("{}/runs", facts.run_id))).await?;
     Ok(())
+}
+
+/// Whether a run has ended: its `runs` row is there.
+pub(super) async fn finished(lake: &Lake, run_id: &str) -> anyhow::Result<bool> {
+    if !lake.tables().await?.iter().any(|t| t == "runs") {
+        return Ok(false);
+    }
+    let files = lake.files("runs", None).await?;
+    Ok(files.iter().any(|f| f.partition.get(RUN_ID).is_some_and(|id| id == run_id)))
 }
 
 fn with_run_id(rows: &RecordBatch, run_id: &str) -> anyhow::Result<RecordBatch> {

@@ -15,5 +15,5 @@ mod prepare;
 pub(crate) use history::over_history;
 pub(crate) use input::{first, pinned, times};
 pub(crate) use keep::run_id;
-pub(crate) use live::on_topic;
-pub(crate) use prepare::{Prepared, announce, prepare};
+pub(crate) use live::{job_name, on_topic};
+pub(crate) use prepare::{Prepared, announce, prepare, prepare_text};

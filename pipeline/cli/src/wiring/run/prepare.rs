@@ -21,16 +21,20 @@ pub(crate) struct Prepared {
 /// Reads a file and plans it; all errors at once.
 pub(crate) fn prepare(file: &Path, set: &[String], symbols: &[String]) -> anyhow::Result<Prepared> {
     let text = std::fs::read_to_string(file).map_err(|e| usage(format!("cannot read {}: {e}", file.display())))?;
+    prepare_text(&file.display().to_string(), text, set, symbols)
+}
+
+/// Plans the text of a file of this name; all errors at once.
+pub(crate) fn prepare_text(name: &str, text: String, set: &[String], symbols: &[String]) -> anyhow::Result<Prepared> {
     let mut params = Vec::new();
     for one in set {
         let (name, value) = one.split_once('=').ok_or_else(|| usage(format!("--set {one}: write NAME=VALUE")))?;
         params.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     let overrides = Overrides { params, symbols: symbols.to_vec() };
-    let name = file.display().to_string();
-    let document = read(&name, &text, &overrides)?;
+    let document = read(name, &text, &overrides)?;
     let session = session();
-    let mut errors = Diagnostics::new(&name);
+    let mut errors = Diagnostics::new(name);
     let compiled: Vec<_> = document
         .source
         .symbols
