@@ -29,7 +29,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-## Figures of this machine: topics, indicators beside TA-Lib.
+## Figures of this machine: topics, indicators beside TA-Lib, strategies beside vectorbt and raptorbt.
 bench:
 	deploy/dev/bench
 

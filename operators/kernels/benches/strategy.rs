@@ -1,149 +1,266 @@
-//! How fast strategies run: one EMA cross with every metric, and a sweep of crosses with four.
+//! How fast strategies run: our side of `peers/strategies.py`, which starts it and compares it with the peers.
 //!
-//! Times are the thread's own processor time where the system tells it, so that other work does not count. Results are
-//! compared with the engine's before any time is printed.
+//! `strategy BARS` reads columns of bars and then takes one command per line: `results` for what is compared, else work
+//! to be timed. Every answer is one line of JSON. Lines beginning with `#` are for people. Without arguments it says
+//! how to start it.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops where it cannot run")]
 
-use candleflow_kernels::metrics::{CATALOGUE, Metrics};
-use candleflow_kernels::money::{Money, Ratio};
+use std::io::BufRead;
+use std::ops::Range;
+
+use candleflow_kernels::indicator::lookup;
+use candleflow_kernels::metrics::{CATALOGUE, Metrics, metric_index};
+use candleflow_kernels::money::{Money, Ratio, price_to_f64};
 use candleflow_kernels::strategy::{
-    BarInput, Engine, EntryRule, Events, ExitRule, Expr, Fees, Lean, Level, Line, Market, NoPrograms, Row, SideSpec,
-    Signals, Size, Spec, SymbolSpec, Target,
+    BarInput, Crossings, Engine, EntryRule, Events, ExitRule, Expr, Fees, Lean, LeanRun, Level, Market, MarketColumns,
+    NoPrograms, Row, SideSpec, Signals, Size, Spec, Summary, SymbolSpec, Target, TradeRow, ZeroVolume,
 };
 
-const MINUTE: i64 = 60_000_000;
+const RUN_BARS: usize = 500_000;
+const SWEEP_BARS: usize = 200_000;
+/// Bars before any engine trades: see `strategies.py`.
+const SILENT: usize = 2_000;
 
-/// Nanoseconds of processor time of this thread, or of wall time elsewhere.
-fn clock() -> u64 {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let told = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    told.unwrap_or_else(|| {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        START.get_or_init(std::time::Instant::now).elapsed().as_nanos() as u64
-    })
+/// Decoded columns: what a source hands on.
+struct Columns {
+    open_time: Vec<i64>,
+    time: Vec<i64>,
+    ohlc: [Vec<i64>; 4],
+    close: Vec<f64>,
 }
 
-/// Nanoseconds of a call, the mean of `rounds`.
-fn timed(rounds: u64, mut work: impl FnMut()) -> f64 {
-    work();
-    let start = clock();
-    (0..rounds).for_each(|_| work());
-    (clock() - start) as f64 / rounds as f64
+impl Columns {
+    /// The last `last` bars of a file of columns.
+    fn read(path: &str, last: usize) -> Columns {
+        let bytes = std::fs::read(path).unwrap();
+        let (words, _) = bytes.as_chunks::<8>();
+        let count = i64::from_le_bytes(words[0]) as usize;
+        let skipped = count.saturating_sub(last);
+        let column = |place: usize| -> Vec<i64> {
+            let from = 1 + place * count;
+            words[from + skipped..from + count].iter().map(|word| i64::from_le_bytes(*word)).collect()
+        };
+        let open_time = column(0);
+        let interval = open_time.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(1);
+        let ohlc = [column(1), column(2), column(3), column(4)];
+        Columns {
+            time: open_time.iter().map(|open_time| open_time + interval).collect(),
+            close: ohlc[3].iter().map(|price| price_to_f64(*price)).collect(),
+            open_time,
+            ohlc,
+        }
+    }
+
+    fn market(&self) -> Market<'_> {
+        let ohlc = self.ohlc.each_ref().map(Vec::as_slice);
+        let (open_time, interval) = (&self.open_time, self.time[0] - self.open_time[0]);
+        Market::of_columns(MarketColumns { open_time, interval, ohlc, close: &self.close, no_volume: false }).unwrap()
+    }
+
+    fn bar(&self, place: usize) -> BarInput {
+        BarInput::new(self.open_time[place], self.time[place], self.ohlc.each_ref().map(|prices| prices[place]), None)
+    }
+
+    fn len(&self) -> usize {
+        self.open_time.len()
+    }
 }
 
-/// A seeded walk of one-minute bars around 30,000.
-fn walk(count: usize) -> Vec<BarInput> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let mut price = 30_000.0_f64;
-    let cents = |price: f64| (price * 100.0).round() as i64 * 1_000_000;
-    let mut bar = |place: usize| {
-        let open = price;
-        price *= 1.0 + (random() - 0.5) * 0.002;
-        let (open, close) = (cents(open), cents(price));
-        let (high, low) = (open.max(close) + cents(random() * 15.0), open.min(close) - cents(random() * 15.0));
-        let open_time = place as i64 * MINUTE;
-        BarInput::new(open_time, open_time + MINUTE, [open, high, low, close], Some(1.0))
-    };
-    (0..count).map(&mut bar).collect()
-}
-
-fn ema(closes: &[f64], count: f64) -> Vec<f64> {
-    let (alpha, mut value) = (2.0 / (count + 1.0), closes[0]);
-    let mut step = |close: &f64| {
-        value += alpha * (close - value);
-        value
-    };
-    closes.iter().map(&mut step).collect()
-}
-
+/// All cash at a fee of 0.05 %, long only, market orders at the next open.
 fn spec(stops: bool) -> Spec {
-    let fee = Ratio::percent("0.1").unwrap();
+    let fee = Ratio::percent("0.05").unwrap();
     let mut spec = Spec::new(Money::parse("10000").unwrap(), Fees { maker: fee, taker: fee, fixed: Money::ZERO });
     let level = |percent| Level::Percent(Ratio::percent(percent).unwrap());
     spec.long = Some(SideSpec {
         entry: vec![EntryRule::market(Expr::Column(0))],
         exit: vec![ExitRule::market(Expr::Column(1))],
-        size: Some(Size::Equity(Ratio::percent("10").unwrap())),
+        size: Some(Size::Equity(Ratio::ONE)),
         stop_loss: stops.then(|| level("1")),
         take_profit: if stops { vec![Target { at: level("2"), portion: None }] } else { Vec::new() },
         ..SideSpec::default()
     });
+    spec.fills.zero_volume = ZeroVolume::Fill;
     spec
 }
 
-/// The engine with all its rows, bar by bar.
-fn by_engine(spec: &Spec, bars: &[BarInput], up: &Signals, down: &Signals) -> (Metrics, usize) {
+fn lean() -> Lean {
+    Lean::of(&spec(false), &SymbolSpec::default()).unwrap()
+}
+
+/// Rows that the indicators see at a time, as in a pipeline.
+const BATCH: usize = 8_192;
+
+/// Crossings of two averages of the registry, batch after batch; silent at first.
+fn crossings(close: &[f64], fast: usize, slow: usize) -> Crossings {
+    let average = |length: usize| lookup("ema").unwrap().make(&[length as f64, 0.0]).unwrap();
+    let (mut averages, mut crossings) = ([average(fast), average(slow)], Crossings::default());
+    let mut lines = [[0.0; BATCH]; 2];
+    for (batch, close) in close.chunks(BATCH).enumerate() {
+        for (average, line) in averages.iter_mut().zip(&mut lines) {
+            average.run(&[close], &mut [&mut line[..close.len()]]);
+            if batch == 0 {
+                line[..SILENT - 1].fill(f64::NAN);
+            }
+        }
+        crossings.push(&lines[0][..close.len()], &lines[1][..close.len()]);
+    }
+    crossings
+}
+
+/// From columns in memory to metrics in memory, of the open and of the closed view.
+fn run(columns: &Columns) -> LeanRun {
+    let market = columns.market();
+    let crossings = crossings(market.close(), 12, 26);
+    let run = lean().run(&market, crossings.up(), crossings.down()).unwrap();
+    std::hint::black_box((run.metrics.values(), run.closed.values()));
+    run
+}
+
+/// The thousand sets of `strategies.py`, as places of averages.
+fn sets() -> (Vec<usize>, Vec<(usize, usize)>) {
+    let lengths = (0..20).map(|i| 5 + 2 * i).chain((0..50).map(|i| 50 + 2 * i)).collect();
+    (lengths, (0..20).flat_map(|fast| (20..70).map(move |slow| (fast, slow))).collect())
+}
+
+/// Four metrics of every set; averages are computed as time goes on.
+fn sweep(columns: &Columns, times: usize) -> Vec<Summary> {
+    let market = columns.market();
+    let (lengths, sets) = sets();
+    let sets = sets.repeat(times);
+    let average = |length: &usize| lookup("ema").unwrap().make(&[*length as f64, 0.0]).unwrap();
+    let mut averages: Vec<_> = lengths.iter().map(average).collect();
+    let fill = |place: usize, bars: Range<usize>, out: &mut [f64]| {
+        if bars.start == 0 {
+            averages[place] = average(&lengths[place]);
+        }
+        averages[place].run(&[&market.close()[bars.clone()]], &mut [out]);
+        let silent = (SILENT - 1).saturating_sub(bars.start).min(out.len());
+        out[..silent].fill(f64::NAN);
+    };
+    let mut found = Vec::new();
+    lean().sweep_crossings(&market, lengths.len(), fill, &sets, |_, summary| found.push(summary)).unwrap();
+    found
+}
+
+/// The engine bar by bar with all its rows, and the metrics if asked.
+fn by_engine(columns: &Columns, spec: &Spec, cross: &Crossings, measured: bool) -> (Metrics, Vec<TradeRow>) {
     let mut engine = Engine::new(spec.clone(), vec![SymbolSpec::default()]).unwrap();
     let mut metrics = Metrics::new(&[spec.account.balance], 1);
-    let (mut out, mut rows) = (Events::default(), 0);
-    for (place, bar) in bars.iter().enumerate() {
+    let (mut out, mut trades) = (Events::default(), Vec::new());
+    for place in 0..columns.len() {
+        let bar = columns.bar(place);
         let truth = |signals: &Signals| f64::from(u8::from(signals.next(place) == Some(place)));
-        let columns = [truth(up), truth(down)];
-        let row = engine.bar(&Row::new(*bar, &columns), &mut NoPrograms, &mut out).unwrap();
-        metrics.equity(0, &row);
-        metrics.market(0, bar.close_f64);
-        out.orders.iter().try_for_each(|row| metrics.order(row)).unwrap();
-        out.trades.iter().try_for_each(|row| metrics.trade(row)).unwrap();
-        rows += out.orders.len() + out.trades.len() + 1;
+        let row =
+            engine.bar(&Row::new(bar, &[truth(cross.up()), truth(cross.down())]), &mut NoPrograms, &mut out).unwrap();
+        if measured {
+            metrics.equity(0, &row);
+            metrics.market(0, bar.close_f64);
+            out.orders.iter().try_for_each(|row| metrics.order(row)).unwrap();
+            out.trades.iter().try_for_each(|row| metrics.trade(row)).unwrap();
+        }
+        trades.append(&mut out.trades);
         out.clear();
     }
-    (metrics, rows)
+    (metrics, trades)
 }
 
-fn one_run() {
-    let bars = walk(500_000);
-    let closes: Vec<f64> = bars.iter().map(|bar| bar.close_f64).collect();
-    let market = Market::new(&bars).unwrap();
-    let lean = Lean::of(&spec(false), &SymbolSpec::default()).unwrap();
-    let cross = || {
-        let (fast, slow) = (Line::new(ema(&closes, 12.0)), Line::new(ema(&closes, 26.0)));
-        let (mut up, mut down) = (Signals::default(), Signals::default());
-        Signals::set_crossings(&mut up, &mut down, &fast, &slow);
-        (up, down)
-    };
-    let (up, down) = cross();
-    let (theirs, rows) = by_engine(&spec(false), &bars, &up, &down);
-    let ours = lean.run(&market, &up, &down).unwrap();
-    assert_eq!(ours.metrics.values(), theirs.values(), "the fast path is the engine");
-    let columns = timed(20, || drop(std::hint::black_box(cross())));
-    let run = timed(40, || {
-        let run = lean.run(&market, &up, &down).unwrap();
-        std::hint::black_box((run.metrics.values(), run.closed.values()));
-    });
-    println!("500,000 bars, EMA cross, {} metrics twice (open and closed view):", CATALOGUE.len());
-    println!("  columns and signals {:7.2} ms, run and metrics {:7.2} ms", columns / 1e6, run / 1e6);
-    for stops in [false, true] {
-        let engine = timed(3, || drop(std::hint::black_box(by_engine(&spec(stops), &bars, &up, &down))));
-        let name = if stops { "with stop and target" } else { "signals only" };
-        println!("  engine with all {rows} rows, {name}: {:7.2} ms", engine / 1e6);
+fn bits(values: &[Option<f64>]) -> Vec<Option<u64>> {
+    values.iter().map(|value| value.map(f64::to_bits)).collect()
+}
+
+/// What the driver compares with the peers, after the fast path was compared with the engine.
+fn results(run_bars: &Columns, sweep_bars: &Columns) -> String {
+    let ours = run(run_bars);
+    let cross = crossings(&run_bars.close, 12, 26);
+    let (metrics, trades) = by_engine(run_bars, &spec(false), &cross, true);
+    assert_eq!(bits(&ours.metrics.values()), bits(&metrics.values()), "the fast path is the engine");
+    let swept = sweep(sweep_bars, 1);
+    let (lengths, sets) = sets();
+    for place in [0, 321, 999] {
+        let (fast, slow) = sets[place];
+        let cross = crossings(&sweep_bars.close, lengths[fast], lengths[slow]);
+        let values = by_engine(sweep_bars, &spec(false), &cross, true).0.values();
+        let value = |name| values[metric_index(name).unwrap()];
+        let Summary { total_return, sharpe, max_drawdown, trades } = swept[place];
+        let ours = [Some(total_return), sharpe, Some(max_drawdown), Some(trades as f64)];
+        let theirs = ["total_return", "sharpe", "max_drawdown_pct", "trades"].map(value);
+        assert_eq!(bits(&ours), bits(&theirs), "set {place} of the sweep is the engine");
     }
+    let place = |time: i64, times: &[i64]| times.binary_search(&time).unwrap_or(usize::MAX);
+    let rows: Vec<String> = trades
+        .iter()
+        .map(|row| {
+            let (entry, exit) = (place(row.entry_time, &run_bars.time), place(row.time, &run_bars.time));
+            let prices = (row.entry_price.to_f64(), row.exit_price.to_f64(), row.net.to_f64());
+            format!("[{entry},{exit},{:?},{:?},{:?}]", prices.0, prices.1, prices.2)
+        })
+        .collect();
+    let values = ours.metrics.values();
+    let value = |name| values[metric_index(name).unwrap()].unwrap_or(f64::MAX);
+    // Not annualised: the peers count the bars that a year without gaps has.
+    let span = run_bars.time[run_bars.len() - 1] - run_bars.open_time[0];
+    let a_year = run_bars.len() as f64 / (span as f64 / 365.0 / 86_400e6);
+    let named = [
+        ("total_return", value("total_return")),
+        ("max_drawdown_pct", value("max_drawdown_pct")),
+        ("sharpe_of_bars", value("sharpe_bar") / a_year.sqrt()),
+    ];
+    let named = named.map(|(name, value)| format!("\"{name}\":{value:?}"));
+    let sets: Vec<String> = swept
+        .iter()
+        .map(|set| {
+            format!(
+                "[{:?},{:?},{:?},{}]",
+                set.total_return,
+                set.sharpe.unwrap_or(f64::MAX),
+                set.max_drawdown,
+                set.trades
+            )
+        })
+        .collect();
+    let (rows, named, sets) = (rows.join(","), named.join(","), sets.join(","));
+    format!("\"trades\":[{rows}],\"run\":{{{named}}},\"sets\":[{sets}],\"metrics\":{}", CATALOGUE.len())
 }
 
-fn sweep() {
-    let bars = walk(200_000);
-    let market = Market::new(&bars).unwrap();
-    let lean = Lean::of(&spec(false), &SymbolSpec::default()).unwrap();
-    let lines: Vec<Line> = (0..66).map(|k| Line::new(ema(market.close(), 5.0 + f64::from(k) * 2.0))).collect();
-    let pairs = (0..20).flat_map(|fast| (15..65).map(move |slow| (fast, slow))).filter(|(fast, slow)| fast < slow);
-    let sets: Vec<(usize, usize)> = pairs.collect();
-    let mut trades = 0;
-    let sweep = timed(3, || {
-        trades = 0;
-        lean.sweep_crossings(&market, &lines, &sets, |_, summary| trades += summary.trades).unwrap();
-    });
-    let evaluations = (sets.len() * bars.len()) as f64;
-    println!("{} sets of 200,000 bars, {trades} trades: {:.0} ms,", sets.len(), sweep / 1e6);
-    println!("  {:.0} M bar-evaluations a second on this core", evaluations / sweep * 1e3);
+/// Peak memory of this process in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
 fn main() {
-    one_run();
-    sweep();
+    let path = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let Some(path) = path else {
+        println!("# strategies are timed beside their peers: deploy/dev/bench-strategies");
+        return;
+    };
+    let (run_bars, sweep_bars) = (Columns::read(&path, RUN_BARS), Columns::read(&path, SWEEP_BARS));
+    let cross = crossings(&run_bars.close, 12, 26);
+    let finished = run(&run_bars).metrics;
+    for line in std::io::stdin().lock().lines() {
+        let (wall, cpu) = (std::time::Instant::now(), cpu_time::ProcessTime::now());
+        let engine = |stops: bool, measured: bool| {
+            std::hint::black_box(by_engine(&run_bars, &spec(stops), &cross, measured));
+        };
+        let answer = match line.unwrap().trim() {
+            "results" => results(&run_bars, &sweep_bars) + ",",
+            command => {
+                match command {
+                    "run" => drop(run(&run_bars)),
+                    "sweep" => drop(sweep(&sweep_bars, 1)),
+                    "sweep_8" => drop(sweep(&sweep_bars, 8)),
+                    "values" => drop(std::hint::black_box(finished.values())),
+                    "engine" => engine(false, true),
+                    "engine_bare" => engine(false, false),
+                    "engine_stops" => engine(true, true),
+                    unknown => println!("# no command {unknown}"),
+                }
+                let (cpu, wall) = (cpu.elapsed().as_nanos(), wall.elapsed().as_nanos());
+                format!("\"cpu\":{cpu},\"wall\":{wall},")
+            }
+        };
+        println!("{{{answer}\"peak\":{}}}", peak());
+    }
 }

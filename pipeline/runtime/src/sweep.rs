@@ -176,7 +176,7 @@ struct KeyState {
     intake: Intake,
     shared: Vec<Vec<Node>>,
     /// Bars after the warm-up, where sets are on the fast path.
-    market: Market,
+    market: Market<'static>,
 }
 
 struct State {

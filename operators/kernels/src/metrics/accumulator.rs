@@ -29,7 +29,9 @@ struct Market {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span<'a> {
     pub(crate) open_time: &'a [i64],
+    /// Event times, less `offset`.
     pub(crate) time: &'a [i64],
+    pub(crate) offset: i64,
     pub(crate) close: &'a [f64],
 }
 
@@ -113,7 +115,7 @@ impl Metrics {
     /// Bars of the only account and symbol, whose equity is `cash + qty * close` (`cash` alone where `qty` is zero):
     /// as [`equity`](Self::equity) and [`market`](Self::market) would take them one by one.
     pub(crate) fn span(&mut self, span: Span<'_>, cash: f64, qty: f64, exposed: bool) {
-        let Span { mut open_time, mut time, mut close } = span;
+        let Span { mut open_time, mut time, mut close, offset } = span;
         while let Some(first) = open_time.first() {
             if self.days.ends_before(*first) {
                 self.close_day();
@@ -122,9 +124,10 @@ impl Metrics {
             let count = open_time.partition_point(|open_time| *open_time < self.days.next_day());
             let last = close[count - 1];
             if qty == 0.0 {
-                self.curve.observe_flat(&open_time[..count], &time[..count], cash, exposed);
+                self.curve.observe_flat(&open_time[..count], &time[..count], offset, cash, exposed);
             } else {
-                self.curve.observe_held(&open_time[..count], &time[..count], &close[..count], cash, qty);
+                let times = (&open_time[..count], &time[..count], offset);
+                self.curve.observe_held(times, &close[..count], cash, qty);
             }
             self.days.replace_last(self.curve.last);
             self.market(0, close[0]);

@@ -91,12 +91,12 @@ impl Curve {
         self.deepest_amount = self.deepest_amount.max(amount);
     }
 
-    /// Bars with one equity, as [`observe`](Self::observe) would take them.
-    pub(super) fn observe_flat(&mut self, open_time: &[i64], time: &[i64], equity: f64, exposed: bool) {
+    /// Bars with one equity, their event times less `offset`, as [`observe`](Self::observe) would take them.
+    pub(super) fn observe_flat(&mut self, open_time: &[i64], time: &[i64], offset: i64, equity: f64, exposed: bool) {
         let (Some(first), Some(last)) = (time.first(), time.last()) else { return };
-        self.observe(open_time[0], *first, equity, exposed);
+        self.observe(open_time[0], *first + offset, equity, exposed);
         if time.len() > 1 {
-            self.observe(open_time[0], *last, equity, exposed);
+            self.observe(open_time[0], *last + offset, equity, exposed);
             let between = time.len() as u64 - 2;
             self.bars += between;
             self.exposed += between * u64::from(exposed);
@@ -104,7 +104,13 @@ impl Curve {
     }
 
     /// Bars whose equity is `cash + qty * close`, as [`observe`](Self::observe) would take them.
-    pub(super) fn observe_held(&mut self, open_time: &[i64], time: &[i64], close: &[f64], cash: f64, qty: f64) {
+    pub(super) fn observe_held(
+        &mut self,
+        (open_time, time, offset): (&[i64], &[i64], i64),
+        close: &[f64],
+        cash: f64,
+        qty: f64,
+    ) {
         if self.bars == 0 && !time.is_empty() {
             self.first_open = open_time[0];
             self.peak_time = open_time[0];
@@ -120,18 +126,18 @@ impl Curve {
             }
             if equity >= self.peak {
                 if self.depth > 0.0 {
-                    self.recovered(*time);
+                    self.recovered(*time + offset);
                 }
                 self.peak = equity;
-                self.peak_time = *time;
+                self.peak_time = *time + offset;
             } else if self.depth == 0.0 || equity < self.trough {
-                self.deepened(*time, equity);
+                self.deepened(*time + offset, equity);
             }
         }
         (self.last, self.return_sum, self.return_squares) = (last, sum, squares);
         self.bars += time.len() as u64;
         self.exposed += time.len() as u64;
-        self.last_time = time.last().copied().unwrap_or(self.last_time);
+        self.last_time = time.last().map_or(self.last_time, |time| time + offset);
     }
 
     fn recovered(&mut self, time: i64) {

@@ -69,7 +69,7 @@ fn shifted_down(value: u128, by: u32) -> u128 {
 fn scaled_to_f64(units: i128) -> f64 {
     let magnitude = units.unsigned_abs();
     let value = if magnitude < 1 << 53 {
-        magnitude as f64 / SCALE as f64 // both exact: one rounding
+        magnitude as u64 as f64 / SCALE as f64 // both exact: one rounding
     } else {
         let shift = magnitude.leading_zeros();
         let (quotient, rest) = FIVES.divide(magnitude << shift);

@@ -73,14 +73,14 @@ impl SetState {
     }
 
     /// Whether the fast path, if the set is on it, does for these bars.
-    pub(super) fn takes(&self, market: &Market) -> bool {
+    pub(super) fn takes(&self, market: &Market<'_>) -> bool {
         match self.keys.first().map(|key| &key.trader) {
             Some(Trader::Lean { lean, .. }) => lean.takes(market),
             _ => true,
         }
     }
 
-    pub(super) fn found(&mut self, market: &Market, range: (Micros, Micros)) -> Result<Found, RunError> {
+    pub(super) fn found(&mut self, market: &Market<'_>, range: (Micros, Micros)) -> Result<Found, RunError> {
         let (metrics, blocks) = match self.keys.first().map(|key| &key.trader) {
             Some(Trader::Lean { lean, .. }) => {
                 let failed = |e: candleflow_kernels::strategy::EngineError| RunError::Internal(e.to_string());

@@ -8,6 +8,7 @@
 //! Market (columns of one symbol, checked once) ─┐
 //! Signals (a bit per bar) of entries and exits ─┼─► Lean::run      every metric
 //! Lean::of(spec), None where more is asked ─────┘   Lean::summary  four of them, for sweeps
+//!                                                   Lean::sweep_crossings  four of very many sets
 //! ```
 
 mod ledger;
@@ -17,10 +18,11 @@ mod signals;
 mod summary;
 mod sweep;
 
-pub use market::Market;
+pub use market::{Market, MarketColumns};
 pub use run::{Lean, LeanRun};
-pub use signals::{Line, Signals};
+pub use signals::{Crossings, Signals};
 pub use summary::Summary;
+pub use sweep::TOGETHER;
 
 #[cfg(test)]
 mod tests;

@@ -90,12 +90,12 @@ impl Lean {
     }
 
     /// Whether these bars need nothing more either: under `zero_volume: wait`, bars without volume do.
-    pub fn takes(&self, market: &Market) -> bool {
+    pub fn takes(&self, market: &Market<'_>) -> bool {
         !(self.waits_without_volume && market.no_volume)
     }
 
     /// All metrics of a run; `entry` and `exit` as the rules say, conflicts and all.
-    pub fn run(&self, market: &Market, entry: &Signals, exit: &Signals) -> Result<LeanRun, EngineError> {
+    pub fn run(&self, market: &Market<'_>, entry: &Signals, exit: &Signals) -> Result<LeanRun, EngineError> {
         let mut entry = entry.clone();
         entry.without(exit);
         let mut account = Account { cash: self.balance, held: None };
@@ -104,6 +104,7 @@ impl Lean {
         let span = |from: usize, to: usize| Span {
             open_time: &market.open_time[from..to],
             time: &market.time[from..to],
+            offset: market.offset,
             close: &market.close[from..to],
         };
         // Bars before `at` are in the metrics; closes before `heard` were heard while something was held.
@@ -140,7 +141,7 @@ impl Lean {
     }
 
     /// What is held is sold at the last close.
-    fn closed_view(&self, metrics: &Metrics, account: Account, market: &Market) -> Result<Metrics, EngineError> {
+    fn closed_view(&self, metrics: &Metrics, account: Account, market: &Market<'_>) -> Result<Metrics, EngineError> {
         let mut closed = metrics.clone();
         let mut account = account;
         if let Some(left) = account.leave(&self.terms, market.last_close)? {

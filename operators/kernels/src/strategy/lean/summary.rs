@@ -51,7 +51,7 @@ enum Phase {
 
 impl Lean {
     /// The four metrics; `entry` must not hold where `exit` does (see [`Signals::without`]).
-    pub fn summary(&self, market: &Market, entry: &Signals, exit: &Signals) -> Result<Summary, EngineError> {
+    pub fn summary(&self, market: &Market<'_>, entry: &Signals, exit: &Signals) -> Result<Summary, EngineError> {
         let mut progress = Progress::new(self);
         progress.advance(self, market, entry.window(), exit.window(), market.len())?;
         Ok(progress.summary())
@@ -90,7 +90,7 @@ impl Progress {
     pub(super) fn advance(
         &mut self,
         lean: &Lean,
-        market: &Market,
+        market: &Market<'_>,
         entry: Window<'_>,
         exit: Window<'_>,
         to: usize,
@@ -157,7 +157,7 @@ impl Progress {
 
     /// Days that end before `to`, without a position.
     #[inline]
-    fn flat(&mut self, market: &Market, to: usize) {
+    fn flat(&mut self, market: &Market<'_>, to: usize) {
         while market.day_ends.get(self.day_equity.len()).is_some_and(|end| *end <= to) {
             self.day_equity.push(self.cash);
         }
@@ -165,7 +165,7 @@ impl Progress {
 
     /// Bars to `to` with a position: equity is `cash + qty * close`.
     #[inline]
-    fn held(&mut self, market: &Market, to: usize) {
+    fn held(&mut self, market: &Market<'_>, to: usize) {
         if self.at >= to {
             return;
         }

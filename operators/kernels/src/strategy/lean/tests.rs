@@ -5,6 +5,7 @@ use crate::metrics::{CATALOGUE, Metrics, metric_index};
 use crate::money::{Money, Ratio};
 use crate::strategy::*;
 use proptest::prelude::*;
+use std::ops::Range;
 
 const MINUTE: i64 = 60_000_000;
 
@@ -112,30 +113,33 @@ proptest! {
 
     #[test]
     fn a_sweep_gives_each_set_what_it_has_alone(
-        (spec, symbol) in strategy(), bars in prop::collection::vec((90_i64..110, 0_u8..4), 1..2_200), holes: bool,
+        (spec, symbol) in strategy(), bars in prop::collection::vec((90_i64..110, 0_u8..4), 1..2_200), holes: bool, coarse: bool,
     ) {
         let market: Vec<BarInput> = bars.iter().enumerate().map(|(place, (price, _))| {
             let (price, open_time) = (price * 100_000_000, place as i64 * 97 * MINUTE);
             BarInput::new(open_time, open_time + 97 * MINUTE, [price; 4], Some(1.0))
         }).collect();
         let market = Market::new(&market).unwrap();
-        // Columns that cross often, sometimes touch, and begin later.
+        // Columns that cross often, touch often or hardly ever, and begin later.
+        let grid = if coarse { 4.0 } else { 1e6 };
         let line = |speed: f64, from: usize| {
             let mut value = 100.0;
             let smooth = market.close().iter().zip(&bars).enumerate().map(|(place, (close, (_, hole)))| {
                 value += (close - value) * speed;
-                if place < from || (holes && *hole == 0) { f64::NAN } else { f64::round(value * 4.0) / 4.0 }
+                if place < from || (holes && *hole == 0) { f64::NAN } else { f64::round(value * grid) / grid }
             });
-            Line::new(smooth.collect())
+            smooth.collect::<Vec<f64>>()
         };
         let lines = [line(0.5, 0), line(0.2, 70), line(0.9, 3), line(0.1, 1_100)];
         let sets = [(0, 1), (1, 0), (2, 3), (2, 2), (3, 1)];
         let lean = Lean::of(&spec, &symbol).unwrap();
         let mut found = Vec::new();
-        lean.sweep_crossings(&market, &lines, &sets, |place, summary| found.push((place, summary))).unwrap();
+        let fill = |line: usize, bars: Range<usize>, out: &mut [f64]| out.copy_from_slice(&lines[line][bars]);
+        lean.sweep_crossings(&market, lines.len(), fill, &sets, |place, summary| found.push((place, summary))).unwrap();
         for (place, (a, b)) in sets.iter().enumerate() {
-            let (entry, exit) = (Signals::crossover(&lines[*a], &lines[*b]), Signals::crossover(&lines[*b], &lines[*a]));
-            prop_assert_eq!(found[place], (place, lean.summary(&market, &entry, &exit).unwrap()));
+            let crossings = Crossings::of(&lines[*a], &lines[*b]);
+            let alone = lean.summary(&market, crossings.up(), crossings.down()).unwrap();
+            prop_assert_eq!(found[place], (place, alone));
         }
     }
 
@@ -152,10 +156,11 @@ proptest! {
             values.iter().enumerate().map(|(bar, pair)| number(pick(pair), bar, from)).collect::<Vec<f64>>()
         };
         let (a, b) = (column(|pair| pair.0, starts.0), column(|pair| pair.1, starts.1));
-        let (lines, swapped) = ((Line::new(a.clone()), Line::new(b.clone())), Line::new(b.clone()));
-        prop_assert_eq!(swapped.values().len(), b.len());
-        let (mut up, mut down) = (Signals::default(), Signals::default());
-        Signals::set_crossings(&mut up, &mut down, &lines.0, &lines.1);
+        let whole = Crossings::of(&a, &b);
+        let (mut batches, cut) = (Crossings::default(), 64 * (a.len() / 128));
+        batches.push(&a[..cut], &b[..cut]);
+        batches.push(&a[cut..], &b[cut..]);
+        prop_assert_eq!(&batches, &whole);
         let truth = |place: usize, x: &[f64], y: &[f64]| place > 0 && x[place] > y[place] && x[place - 1] <= y[place - 1];
         let set = |signals: &Signals| {
             let (mut from, mut found) = (0, Vec::new());
@@ -166,10 +171,9 @@ proptest! {
             found
         };
         let expected = |x: &[f64], y: &[f64]| (0..x.len()).filter(|place| truth(*place, x, y)).collect::<Vec<usize>>();
-        prop_assert_eq!(set(&up), expected(&a, &b));
-        prop_assert_eq!(set(&down), expected(&b, &a));
-        prop_assert_eq!(Signals::crossover(&lines.0, &lines.1), up);
-        prop_assert_eq!(Signals::crossover(&lines.1, &lines.0), down);
+        prop_assert_eq!(set(whole.up()), expected(&a, &b));
+        prop_assert_eq!(set(whole.down()), expected(&b, &a));
+        prop_assert_eq!(whole.up().len(), a.len());
     }
 }
 
@@ -181,14 +185,10 @@ fn more_sets_than_go_together_keep_their_places() {
         })
         .collect();
     let market = Market::new(&bars).unwrap();
-    let lines: Vec<Line> = (0..40)
-        .map(|speed| {
-            Line::new(
-                market.close().iter().enumerate().map(|(bar, close)| close + ((bar * speed) % 5) as f64).collect(),
-            )
-        })
+    let lines: Vec<Vec<f64>> = (0..40)
+        .map(|speed| market.close().iter().enumerate().map(|(bar, close)| close + ((bar * speed) % 5) as f64).collect())
         .collect();
-    let sets: Vec<(usize, usize)> = (0..40 * 40).map(|set| (set / 40, set % 40)).collect();
+    let sets: Vec<(usize, usize)> = (0..3 * 40 * 40).map(|set| (set / 40 % 40, set % 40)).collect();
     let mut spec = Spec::new(money("10000"), Fees::default());
     spec.long = Some(SideSpec {
         entry: vec![EntryRule::market(Expr::Column(0))],
@@ -198,17 +198,18 @@ fn more_sets_than_go_together_keep_their_places() {
     });
     let lean = Lean::of(&spec, &SymbolSpec::default()).unwrap();
     let (mut places, mut trades) = (Vec::new(), 0);
-    lean.sweep_crossings(&market, &lines, &sets, |place, summary| {
+    let fill = |line: usize, bars: Range<usize>, out: &mut [f64]| out.copy_from_slice(&lines[line][bars]);
+    lean.sweep_crossings(&market, lines.len(), fill, &sets, |place, summary| {
         places.push(place);
         trades += summary.trades;
         if place == 1_234 {
-            let (a, b) = (&lines[30], &lines[34]);
-            let alone = lean.summary(&market, &Signals::crossover(a, b), &Signals::crossover(b, a)).unwrap();
+            let crossings = Crossings::of(&lines[30], &lines[34]);
+            let alone = lean.summary(&market, crossings.up(), crossings.down()).unwrap();
             assert_eq!(summary, alone);
         }
     })
     .unwrap();
-    assert_eq!(places, (0..1_600).collect::<Vec<usize>>());
+    assert_eq!(places, (0..4_800).collect::<Vec<usize>>());
     assert!(trades > 10_000);
 }
 
@@ -274,4 +275,62 @@ proptest! {
             .collect();
         prop_assert_eq!(market.day_ends, days);
     }
+}
+
+/// Columns of five bars, good but for what `spoil` does to them.
+fn columns_of(spoil: impl Fn(&mut [i64], &mut [Vec<i64>; 4])) -> Result<usize, EngineError> {
+    let mut open_time: Vec<i64> = (0..5).map(|bar| (bar - 2) * MINUTE).collect(); // some before 1970
+    let mut ohlc = [100, 110, 90, 105].map(|price| vec![price; 5]);
+    spoil(&mut open_time, &mut ohlc);
+    let columns = MarketColumns {
+        open_time: &open_time,
+        interval: MINUTE,
+        ohlc: ohlc.each_ref().map(Vec::as_slice),
+        close: &[1.05; 5],
+        no_volume: false,
+    };
+    Market::of_columns(columns).map(|market| market.len())
+}
+
+#[test]
+fn columns_are_refused_where_the_engine_refuses_their_bars() {
+    assert_eq!(columns_of(|_, _| ()).unwrap(), 5);
+    assert_eq!(columns_of(|times, _| times.iter_mut().for_each(|time| *time += 10 * MINUTE)).unwrap(), 5);
+    assert!(matches!(columns_of(|times, _| times[3] = times[2]), Err(EngineError::NotLater { .. })));
+    assert!(matches!(columns_of(|times, _| times[4] = i64::MIN), Err(EngineError::NotLater { .. })));
+    for (price, bad) in [(0, 89), (0, 111), (1, 104), (2, 101), (2, 0), (2, -5), (3, 111), (3, i64::MIN), (0, i64::MIN)]
+    {
+        let found = columns_of(|_, ohlc| ohlc[price][4] = bad);
+        assert!(matches!(found, Err(EngineError::Prices { .. })), "price {price} of {bad}: {found:?}");
+    }
+}
+
+/// Bars of one interval give the same run, given as columns or as bars.
+#[test]
+fn columns_and_bars_are_one_market() {
+    let bars: Vec<BarInput> = (0..4_000_i64)
+        .map(|place| {
+            let price = (1_000 + (place * 7) % 31 - (place / 900) * 11) * 100_000_000;
+            BarInput::new(place * MINUTE, (place + 1) * MINUTE, [price; 4], None)
+        })
+        .collect();
+    let column = |value: fn(&BarInput) -> i64| bars.iter().map(value).collect::<Vec<i64>>();
+    let (open_time, price) = (column(|bar| bar.open_time), column(|bar| bar.open));
+    let close: Vec<f64> = bars.iter().map(|bar| bar.close_f64).collect();
+    let ohlc = [&price[..]; 4];
+    let columns = MarketColumns { open_time: &open_time, interval: MINUTE, ohlc, close: &close, no_volume: false };
+    let (borrowed, owned) = (Market::of_columns(columns).unwrap(), Market::new(&bars).unwrap());
+    let mut spec = Spec::new(money("10000"), Fees::default());
+    spec.long = Some(SideSpec {
+        entry: vec![EntryRule::market(Expr::Column(0))],
+        exit: vec![ExitRule::market(Expr::Column(1))],
+        size: Some(Size::Equity(Ratio::ONE)),
+        ..SideSpec::default()
+    });
+    let lean = Lean::of(&spec, &SymbolSpec::default()).unwrap();
+    let shifted: Vec<f64> = close.iter().map(|close| 990.0 + (close * 3.0) % 17.0).collect();
+    let crossings = Crossings::of(&close, &shifted);
+    let values = |market: &Market<'_>| lean.run(market, crossings.up(), crossings.down()).unwrap().metrics.values();
+    assert_eq!(bits(&values(&borrowed)), bits(&values(&owned)));
+    assert!(values(&owned)[metric_index("trades").unwrap()].unwrap() > 100.0);
 }
