@@ -10,7 +10,9 @@
 
 mod error;
 mod guard;
+mod headers;
 mod stop;
+mod words;
 
 pub use error::{Limit, QueryError};
 pub use guard::{MAX_SQL, MAX_TOKENS};
@@ -112,9 +114,13 @@ impl Sql {
     /// # Errors
     /// What is wrong with the text, or the limit that planning has hit.
     pub async fn query(&self, sql: &str, limits: Limits) -> Result<Answer, QueryError> {
-        let statement = guard::check(sql)?;
+        let mut statement = guard::check(sql)?;
         let inner = Arc::clone(&self.inner);
         let plan = async move {
+            if let Some(statement) = guard::sql_of_mut(&mut statement) {
+                headers::name(statement);
+                candleflow_functions::complete(statement, &inner.session.state())?;
+            }
             let state = inner.pinned(&statement).await?;
             let plan = inner.plan(&state, statement).await?;
             Ok((state, plan))

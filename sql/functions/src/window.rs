@@ -1,8 +1,9 @@
 //! One indicator, or one output of it, as a window function.
 //!
-//! The first arguments are its input columns, the rest its parameters, which must be constants. Frames do not matter:
-//! row n sees the partition's rows up to n, and nothing after it.
+//! The first arguments are its input columns, then come its parameters, which must be constants, and the keys of the
+//! order, which must not have ties. Row n sees the partition's rows up to n, and nothing after it.
 
+use crate::{call::Called, keys};
 use arrow::{
     array::{ArrayRef, AsArray, BooleanArray, Float64Array, StructArray},
     compute::cast,
@@ -32,11 +33,21 @@ pub(crate) struct KernelWindow {
 }
 
 impl KernelWindow {
-    pub(crate) fn new(indicator: &'static Indicator, output: Option<usize>) -> Self {
-        let name = match output {
-            Some(o) if indicator.outputs.len() > 1 => format!("{}.{}", indicator.name, indicator.outputs[o].name),
-            _ => indicator.name.to_owned(),
+    /// One output, as pipelines ask for it.
+    pub(crate) fn output_of(indicator: &'static Indicator, output: usize) -> Self {
+        let name = match indicator.outputs {
+            [_] => indicator.name.to_owned(),
+            several => format!("{}.{}", indicator.name, several[output].name),
         };
+        Self::new(indicator, Some(output), name)
+    }
+
+    /// The whole, under a name of its own.
+    pub(crate) fn whole(indicator: &'static Indicator, name: String) -> Self {
+        Self::new(indicator, None, name)
+    }
+
+    fn new(indicator: &'static Indicator, output: Option<usize>, name: String) -> Self {
         Self { indicator, output, name, signature: Signature::user_defined(Volatility::Immutable) }
     }
 
@@ -48,10 +59,9 @@ impl KernelWindow {
         self.output
     }
 
-    fn usage(&self) -> String {
-        let params = self.indicator.params.iter().map(|p| format!("{} = {}", p.name, p.default));
-        let args: Vec<String> = self.indicator.inputs.iter().map(|i| (*i).to_owned()).chain(params).collect();
-        format!("{}({})", self.indicator.name, args.join(", "))
+    /// How many arguments stand before the keys.
+    fn fixed(&self) -> usize {
+        self.indicator.inputs.len() + self.indicator.params.len()
     }
 
     fn type_of(&self, output: usize) -> DataType {
@@ -88,22 +98,26 @@ impl WindowUDFImpl for KernelWindow {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let (least, most) = (self.indicator.inputs.len(), self.indicator.inputs.len() + self.indicator.params.len());
-        if types.len() < least || types.len() > most {
-            return plan_err!("{} takes {least} to {most} arguments: {}", self.indicator.name, self.usage());
+        let (called, inputs, fixed) = (Called::from(self.indicator), self.indicator.inputs.len(), self.fixed());
+        if types.len() < inputs {
+            return plan_err!("{} takes {inputs} to {fixed} arguments: {}", called.name, called.usage());
         }
-        let coerced = types.iter().enumerate().map(|(i, t)| match t {
-            DataType::Boolean if i < least => Ok(DataType::Boolean),
-            DataType::Utf8 | DataType::Utf8View if i >= least => Ok(DataType::Utf8),
-            t if t.is_numeric() || t.is_null() => Ok(DataType::Float64),
-            t => plan_err!("{}: argument {} must be a number, found {t}: {}", self.indicator.name, i + 1, self.usage()),
+        let coerced = types.iter().enumerate().map(|(place, kind)| match kind {
+            kind if place >= fixed => keys::coerced(called.name, kind),
+            DataType::Boolean if place < inputs => Ok(DataType::Boolean),
+            DataType::Utf8 | DataType::Utf8View if place >= inputs => Ok(DataType::Utf8),
+            kind if kind.is_numeric() || kind.is_null() => Ok(DataType::Float64),
+            kind => {
+                let argument = called.columns.get(place).copied().unwrap_or("a parameter");
+                plan_err!("{}: {argument} must be a number, found {kind}: {}", called.name, called.usage())
+            }
         });
         coerced.collect()
     }
 
     fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
         let inputs = self.indicator.inputs.len();
-        let given = args.input_exprs().iter().skip(inputs).enumerate();
+        let given = args.input_exprs().iter().take(self.fixed()).skip(inputs).enumerate();
         let positional = given.map(|(i, e)| constant(self.indicator, i, e)).collect::<Result<Vec<_>>>()?;
         let params = self.indicator.bind(&positional, &[]).map_err(|e| DataFusionError::Plan(e.to_string()))?;
         if args.is_reversed() {
@@ -152,6 +166,7 @@ struct Evaluator {
 impl PartitionEvaluator for Evaluator {
     fn evaluate_all(&mut self, values: &[ArrayRef], num_rows: usize) -> Result<ArrayRef> {
         let indicator = self.window.indicator;
+        keys::distinct(indicator.name, &values[self.window.fixed().min(values.len())..])?;
         let mut kernel = indicator.make(&self.params).map_err(|e| DataFusionError::Plan(e.to_string()))?;
         let inputs = values[..indicator.inputs.len()].iter().map(as_floats).collect::<Result<Vec<_>>>()?;
         let inputs: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
@@ -218,7 +233,24 @@ mod tests {
     async fn mistakes_are_named() {
         for (query, expected) in [
             ("SELECT sma(close, 0) OVER (ORDER BY time) FROM t", "sma: timeperiod must be a whole number"),
-            ("SELECT sma() OVER (ORDER BY time) FROM t", "takes 1 to 2 arguments"),
+            (
+                "SELECT sma() OVER (ORDER BY time) FROM t",
+                "sma takes 1 to 2 arguments, found 0: sma(real, timeperiod = 30)",
+            ),
+            ("SELECT sma(close, 3, 4) OVER (ORDER BY time) FROM t", "sma takes 1 to 2 arguments, found 3"),
+            ("SELECT sma(close, 3) OVER () FROM t", "sma needs the order of its rows"),
+            ("SELECT sma(close, 3) OVER (ORDER BY time DESC) FROM t", "would look ahead: ORDER BY t.time without DESC"),
+            (
+                "SELECT sma(close, 3) OVER (ORDER BY close) FROM t",
+                "sma: ORDER BY takes a time or a whole number that rises, found Float64",
+            ),
+            ("SELECT sma(close, 3) OVER (ORDER BY time / 2) FROM t", "same place in its order, 1: add PARTITION BY"),
+            ("SELECT sma(close, 3) OVER (ORDER BY time ROWS 5 PRECEDING) FROM t", "sma takes no frame"),
+            (
+                "SELECT sma(close, 3) OVER (ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING) FROM t",
+                "sma takes no frame",
+            ),
+            ("SELECT sma(close, 3) FILTER (WHERE close > 1) OVER (ORDER BY time) FROM t", "sma: FILTER"),
             ("SELECT sma(close, close) OVER (ORDER BY time) FROM t", "timeperiod must be a constant"),
             ("SELECT sma('a', 3) OVER (ORDER BY time) FROM t", "must be a number"),
         ] {

@@ -150,7 +150,7 @@ pub enum ParamError {
 }
 
 /// One value per parameter, in order, from arguments by position and by name.
-pub(super) fn bind(
+pub fn bind(
     indicator: &'static str,
     params: &'static [Param],
     positional: &[f64],

@@ -184,7 +184,7 @@ impl Days {
 }
 
 impl Returns {
-    fn of(values: Vec<f64>) -> Returns {
+    pub(super) fn of(values: Vec<f64>) -> Returns {
         let count = values.len() as f64;
         let mean = sum(&values) / count;
         let (mut m2, mut m3, mut m4) = (0.0, 0.0, 0.0);

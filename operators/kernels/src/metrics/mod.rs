@@ -19,6 +19,7 @@ mod overfit;
 mod random;
 mod series;
 mod sharpe;
+mod statistic;
 mod trades;
 
 pub use accumulator::Metrics;
@@ -31,6 +32,7 @@ pub use overfit::{BLOCKS, Overfitting, ReturnBlock, overfitting};
 pub use random::Random;
 pub use series::{Variant, annual_return, calmar, freqtrade_sharpe, max_drawdown, omega, sharpe, sortino, volatility};
 pub use sharpe::{deflated_sharpe, normal_cdf, normal_quantile, probabilistic_sharpe};
+pub use statistic::{STATISTICS, Series, Statistic, statistic_of};
 
 /// Days a year has in every annualised figure.
 pub const PERIODS: f64 = 365.0;

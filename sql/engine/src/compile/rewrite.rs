@@ -10,12 +10,12 @@ use super::{
     program,
 };
 use candleflow_config::{Place, document::Expr as Text, nearest};
-use candleflow_kernels::indicator::{Indicator, lookup, registry};
+use candleflow_functions::{Arguments, Called};
+use candleflow_kernels::indicator::{Indicator, registry};
 use datafusion::{
     logical_expr::Volatility,
     sql::sqlparser::ast::{
-        AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-        FunctionArguments, Ident, Subscript, UnaryOperator, Value, VisitMut, VisitorMut,
+        AccessExpr, BinaryOperator, Expr, Function, Ident, Subscript, UnaryOperator, Value, VisitMut, VisitorMut,
     },
 };
 use std::ops::ControlFlow;
@@ -206,7 +206,7 @@ impl Rewriter<'_, '_, '_> {
         let refuse = |message: String| Err((at, message));
         // A plain function of one row (sqrt, floor) stays what it is in SQL.
         let plain = self.compiler.session.scalar_functions().contains_key(&name);
-        let indicator = lookup(&name).filter(|_| !plain);
+        let indicator = candleflow_functions::indicator(&name).filter(|_| !plain);
         if function.over.is_some() {
             return refuse(format!("{name}: the window is implied in a pipeline, remove OVER (...)"));
         }
@@ -241,57 +241,21 @@ impl Rewriter<'_, '_, '_> {
     }
 
     fn indicator(&mut self, indicator: &'static Indicator, function: &Function) -> Result<Expr, String> {
-        let usage = usage(indicator);
-        let empty = Vec::new();
-        let args = match &function.args {
-            FunctionArguments::List(FunctionArgumentList { args, .. }) => args,
-            _ => &empty,
-        };
-        let (mut columns, mut positional, mut named) = (Vec::new(), Vec::new(), Vec::new());
-        for arg in args {
-            match arg {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) if columns.len() < indicator.inputs.len() => {
-                    columns.push(e);
-                }
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => {
-                    let at = positional.len();
-                    positional.push(
-                        constant(e, indicator.params.get(at))
-                            .map_err(|m| format!("{}: {m}, {usage}", indicator.name))?,
-                    );
-                }
-                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(e), .. } => {
-                    let param = indicator.params.iter().find(|p| p.name.eq_ignore_ascii_case(&name.value));
-                    let value = constant(e, param).map_err(|m| format!("{}: {m}, {usage}", indicator.name))?;
-                    named.push((name.value.as_str(), value));
-                }
-                other => return Err(format!("{}: the argument {other} cannot be used, {usage}", indicator.name)),
-            }
-        }
-        if columns.len() < indicator.inputs.len() {
-            return Err(format!(
-                "{} needs {} columns, got {}, {usage}",
-                indicator.name,
-                indicator.inputs.len(),
-                columns.len()
-            ));
-        }
-        if columns.iter().any(|c| program::sees_position(c)) {
+        let called = Called::from(indicator);
+        let Arguments { columns, params } = called.read(&function.args).map_err(|e| e.to_string())?;
+        if columns.iter().any(program::sees_position) {
             return Err(format!("{} runs over columns and cannot take position values", indicator.name));
         }
-        let params = indicator.bind(&positional, &named).map_err(|e| e.to_string())?;
         let place = self.text.place;
-        let inputs = columns.into_iter().map(|c| self.compiler.input(c, place)).collect::<Option<Vec<_>>>();
-        let inputs = inputs.ok_or_else(|| format!("{}: an argument is not a number, {usage}", indicator.name))?;
+        let mut inputs = Vec::new();
+        for (column, argument) in columns.iter().zip(indicator.inputs) {
+            let input = self.compiler.input(column, place);
+            inputs.push(
+                input.ok_or_else(|| format!("{}: {argument} must be a number: {}", indicator.name, called.usage()))?,
+            );
+        }
         Ok(identifier(&self.compiler.kernel(indicator, inputs, params, place)))
     }
-}
-
-/// How an indicator is called.
-fn usage(indicator: &Indicator) -> String {
-    let params = indicator.params.iter().map(|p| format!("{} = {}", p.name, p.default));
-    let args: Vec<_> = indicator.inputs.iter().map(|i| (*i).to_owned()).chain(params).collect();
-    format!("expected {}({})", indicator.name, args.join(", "))
 }
 
 /// A column by its exact name.
@@ -311,35 +275,6 @@ fn as_double(expr: &mut Expr) {
         }
         Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } | Expr::Nested(expr) => as_double(expr),
         _ => {}
-    }
-}
-
-/// The value of an argument that must not change from bar to bar.
-fn constant(expr: &Expr, param: Option<&candleflow_kernels::indicator::Param>) -> Result<f64, String> {
-    let wrong = || {
-        let what =
-            param.map_or_else(|| "an argument too many".to_owned(), |p| format!("{} must be {}", p.name, p.range()));
-        format!("{what}, found {expr}")
-    };
-    match expr {
-        Expr::Nested(inner) => constant(inner, param),
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => constant(expr, param).map(|v| -v),
-        Expr::BinaryOp { left, op, right } => {
-            let (a, b) = (constant(left, param)?, constant(right, param)?);
-            match op {
-                BinaryOperator::Plus => Ok(a + b),
-                BinaryOperator::Minus => Ok(a - b),
-                BinaryOperator::Multiply => Ok(a * b),
-                BinaryOperator::Divide => Ok(a / b),
-                _ => Err(wrong()),
-            }
-        }
-        Expr::Value(v) => match &v.value {
-            Value::Number(text, _) => text.to_string().parse().map_err(|_| wrong()),
-            Value::SingleQuotedString(word) => param.and_then(|p| p.number_of(word)).ok_or_else(wrong),
-            _ => Err(wrong()),
-        },
-        _ => Err(wrong()),
     }
 }
 

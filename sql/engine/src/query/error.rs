@@ -123,6 +123,12 @@ impl From<Limit> for QueryError {
     }
 }
 
+impl From<candleflow_functions::NameError> for QueryError {
+    fn from(error: candleflow_functions::NameError) -> Self {
+        QueryError::Plan(error.to_string())
+    }
+}
+
 impl From<candleflow_lake::Error> for QueryError {
     fn from(error: candleflow_lake::Error) -> Self {
         QueryError::Lake(error.to_string())

@@ -4,7 +4,10 @@
 //! trusts that a name is harmless: names that are no table's have no meaning at all, because the session knows no way
 //! to open a file (see `catalog`).
 
-use super::error::{Limit, QueryError};
+use super::{
+    error::{Limit, QueryError},
+    words,
+};
 use datafusion::{
     logical_expr::LogicalPlan,
     prelude::SQLOptions,
@@ -37,7 +40,8 @@ pub(super) fn check(sql: &str) -> Result<Statement, QueryError> {
         return Err(Limit::Length(MAX_SQL).into());
     }
     measure(sql)?;
-    let statement = parse(sql)?;
+    let sql = words::with_columns(sql).map_err(|e| QueryError::Syntax(e.to_string()))?;
+    let statement = parse(&sql)?;
     allow(&statement)?;
     if let Some(inner) = sql_of(&statement)
         && let ControlFlow::Break(outside) = inner.visit(&mut Sources)
@@ -61,6 +65,15 @@ fn sql_of(statement: &Statement) -> Option<&ast::Statement> {
     match statement {
         Statement::Statement(inner) => Some(inner),
         Statement::Explain(explain) => sql_of(&explain.statement),
+        _ => None,
+    }
+}
+
+/// [`sql_of`], to be changed.
+pub(super) fn sql_of_mut(statement: &mut Statement) -> Option<&mut ast::Statement> {
+    match statement {
+        Statement::Statement(inner) => Some(inner),
+        Statement::Explain(explain) => sql_of_mut(&mut explain.statement),
         _ => None,
     }
 }
