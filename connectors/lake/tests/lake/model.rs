@@ -28,35 +28,47 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..8)
 }
 
+/// Close and number of trades by symbol and minute.
+type Rows = BTreeMap<(usize, i64), (i64, Option<i64>)>;
+
 /// What the table should hold, and how many values lost.
 #[derive(Default)]
 struct Model {
-    rows: BTreeMap<(usize, i64), (i64, Option<i64>)>,
+    rows: Rows,
     losers: usize,
 }
 
+/// Puts a value where another may be; true if that one lost.
+fn put(rows: &mut Rows, said: Said, counts: &mut Counts) -> bool {
+    let (symbol, minute, close, trades) = said;
+    let Some((known, known_trades)) = rows.get_mut(&(symbol, minute)) else {
+        rows.insert((symbol, minute), (close, trades));
+        counts.added += 1;
+        return false;
+    };
+    let differs = *known != close || (trades.is_some() && known_trades.is_some() && trades != *known_trades);
+    match differs {
+        true => {
+            (*known, *known_trades) = (close, trades.or(*known_trades));
+            counts.restated += 1;
+        }
+        false if known_trades.is_none() && trades.is_some() => {
+            *known_trades = trades;
+            counts.filled += 1;
+        }
+        false => counts.same += 1,
+    }
+    differs
+}
+
 impl Model {
+    /// What one call says is settled first, later values winning; then the winners meet the table.
     fn take(&mut self, said: &[Said]) -> Counts {
-        let mut counts = Counts::default();
-        for (symbol, minute, close, trades) in said {
-            let Some((known, known_trades)) = self.rows.get_mut(&(*symbol, *minute)) else {
-                self.rows.insert((*symbol, *minute), (*close, *trades));
-                counts.added += 1;
-                continue;
-            };
-            let differs = known != close || (trades.is_some() && known_trades.is_some() && trades != known_trades);
-            match differs {
-                true => {
-                    (*known, *known_trades) = (*close, trades.or(*known_trades));
-                    self.losers += 1;
-                    counts.restated += 1;
-                }
-                false if known_trades.is_none() && trades.is_some() => {
-                    *known_trades = *trades;
-                    counts.filled += 1;
-                }
-                false => counts.same += 1,
-            }
+        let (mut call, mut counts) = (Rows::new(), Counts::default());
+        self.losers += said.iter().filter(|said| put(&mut call, **said, &mut counts)).count();
+        counts.added = 0;
+        for ((symbol, minute), (close, trades)) in call {
+            self.losers += usize::from(put(&mut self.rows, (symbol, minute, close, trades), &mut counts));
         }
         counts
     }
