@@ -44,7 +44,7 @@ impl<const HIGH: bool> Extreme<HIGH> {
     }
 
     /// Takes the next value; the extreme of the last `n`, or NaN before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         self.prefix = better::<HIGH>(self.prefix, x);
         let ready = self.full || self.pos + 1 == self.n;
@@ -58,6 +58,7 @@ impl<const HIGH: bool> Extreme<HIGH> {
     }
 
     /// `push` for each value of `x`.
+    #[inline(always)]
     pub fn column(&mut self, x: &[f64], y: &mut [f64]) {
         let mut at = 0;
         while at < x.len() {

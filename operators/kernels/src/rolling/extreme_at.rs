@@ -55,7 +55,7 @@ impl<const HIGH: bool> ExtremeAt<HIGH> {
     }
 
     /// Takes the next value; the held position, or `None` before there are `n` values.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> Option<Held> {
         let row = self.row;
         self.row += 1;

@@ -32,7 +32,7 @@ impl Moments {
     }
 
     /// Takes the next value; mean and population variance of the last `n`, or NaN before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> (f64, f64) {
         if self.pos == 0 {
             self.shift = x;
@@ -50,6 +50,7 @@ impl Moments {
     }
 
     /// `push` for each value of `x`.
+    #[inline(always)]
     pub fn column(&mut self, x: &[f64], means: &mut [f64], variances: &mut [f64]) {
         for ((x, mean), variance) in x.iter().zip(means).zip(variances) {
             (*mean, *variance) = self.push(*x);

@@ -30,7 +30,7 @@ impl Sum {
     }
 
     /// Takes the next value; the sum of the last `n`, or NaN before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         self.part += x;
         let prefix = self.base + self.part;
@@ -48,6 +48,7 @@ impl Sum {
     }
 
     /// `push` for each value of `x`.
+    #[inline(always)]
     pub fn column(&mut self, x: &[f64], y: &mut [f64]) {
         let mut at = 0;
         while at < x.len() {
@@ -68,6 +69,7 @@ impl Sum {
     }
 
     /// Whole groups inside one block.
+    #[inline(always)]
     fn groups(&mut self, x: &[f64], y: &mut [f64]) {
         let mut base = self.base;
         let held = &mut self.block[self.pos..];

@@ -58,7 +58,7 @@ impl Weighted {
     }
 
     /// Takes the next value; the means of the last `n`, NaN before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> Means {
         if self.pos == 0 {
             self.shift = x;

@@ -20,7 +20,7 @@ impl Window {
     }
 
     /// Takes the next value; the last `n`, or `None` before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> Option<&[f64]> {
         self.twice[self.pos] = x;
         self.twice[self.pos + self.n] = x;

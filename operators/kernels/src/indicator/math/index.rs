@@ -44,7 +44,7 @@ pub(super) const MINMAXINDEX: Indicator =
     .first(|p| p[0] as usize - 1);
 
 impl<const HIGH: bool> Step<1, 1> for ExtremeAt<HIGH> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x).map_or(f64::NAN, |held| held.row as f64)]
     }
@@ -57,7 +57,7 @@ struct Both {
 }
 
 impl Step<1, 2> for Both {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 2] {
         [self.min.step(x)[0], self.max.step(x)[0]]
     }

@@ -50,7 +50,7 @@ impl Aroon {
 }
 
 impl Step<2, 2> for Aroon {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 2] {
         let ages = self.ages(high, low);
         ages.map_or([f64::NAN; 2], |ages| ages.map(|age| self.factor * (self.n - age)))
@@ -69,7 +69,7 @@ struct Oscillator {
 }
 
 impl Step<2, 1> for Oscillator {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         let ages = self.aroon.ages(high, low);
         [ages.map_or(f64::NAN, |[low, high]| self.aroon.factor * (low - high))]

@@ -29,7 +29,7 @@ struct Coppock {
 }
 
 impl Step<1, 1> for Coppock {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let [one, two] = &mut self.lags;
         let sum = rate(x, one.push(x)) + rate(x, two.push(x));

@@ -115,7 +115,7 @@ impl Moves {
     }
 
     /// Movement up and down; NaN on the first bar.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, high: f64, low: f64) -> [f64; 2] {
         let (up, down) = (high - self.high, self.low - low);
         self.high = high;
@@ -144,7 +144,7 @@ struct Movement {
 }
 
 impl Step<2, 1> for Movement {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         let [up, down] = self.side.push(high, low);
         if up.is_nan() {
@@ -177,7 +177,7 @@ impl Index {
     }
 
     /// Up and down in percent of the range, and whether there was a range; `None` before the first value.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, high: f64, low: f64, close: f64) -> Option<([f64; 2], bool)> {
         let [up, down] = self.moves.push(high, low);
         let range = self.range.push(high, low, close);
@@ -214,7 +214,7 @@ struct Side {
 }
 
 impl Step<3, 1> for Side {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let sides = self.index.push(high, low, close);
         [sides.map_or(f64::NAN, |(sides, _)| sides[usize::from(!self.up)])]
@@ -234,7 +234,7 @@ struct Dx {
 }
 
 impl Step<3, 1> for Dx {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let Some(dx) = self.index.dx(high, low, close) else { return [f64::NAN] };
         self.last = dx.unwrap_or(self.last);
@@ -263,7 +263,7 @@ impl Adx {
 }
 
 impl Step<3, 1> for Adx {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let Some(dx) = self.index.dx(high, low, close) else { return [f64::NAN] };
         match dx {
@@ -288,7 +288,7 @@ struct Adxr {
 }
 
 impl Step<3, 1> for Adxr {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 3]) -> [f64; 1] {
         let [adx] = self.adx.step(x);
         [(adx + self.lag.push(adx)) / 2.0]

@@ -22,7 +22,7 @@ struct Fosc {
 }
 
 impl Step<1, 1> for Fosc {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let forecast = self.forecast;
         self.forecast = self.line.push(x).forecast();

@@ -51,7 +51,7 @@ impl Fractal {
 
 impl<E: Step<1, 1>> Sides<E> {
     /// Left extreme, middle value, right extreme.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, x: f64) -> [f64; 3] {
         let middle = self.middle.push(x);
         let [right] = self.right.step([x]);
@@ -62,7 +62,7 @@ impl<E: Step<1, 1>> Sides<E> {
 }
 
 impl Step<2, 2> for Fractal {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 2] {
         let [left, middle, right] = self.highs.push(high);
         let [low_left, low_middle, low_right] = self.lows.push(low);

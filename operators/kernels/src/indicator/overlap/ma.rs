@@ -124,7 +124,7 @@ impl Ma {
 }
 
 impl Step<1, 1> for Ma {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         match self {
             Ma::Same(ma) => ma.step(x),
@@ -142,6 +142,7 @@ impl Step<1, 1> for Ma {
         }
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], y: [&mut [f64]; 1]) {
         match self {
             Ma::Same(ma) => ma.column(x, y),
@@ -184,6 +185,7 @@ impl State for Ma {
 pub(crate) struct First(Mama);
 
 impl Step<1, 1> for First {
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         [self.0.step(x)[0]]
     }

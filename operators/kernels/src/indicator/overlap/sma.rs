@@ -25,11 +25,12 @@ impl Sma {
 }
 
 impl Step<1, 1> for Sma {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.sum.push(x) / self.n]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         self.sum.column(x, y);
         y.iter_mut().for_each(|y| *y /= self.n);

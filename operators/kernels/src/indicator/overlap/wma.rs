@@ -26,7 +26,7 @@ impl Wma {
 }
 
 impl Step<1, 1> for Wma {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let means = self.means.push(x);
         [means.base + means.weighted]

@@ -28,7 +28,7 @@ impl Deviation {
     }
 
     /// Takes the next value; mean and mean deviation, NaN before there are enough values.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, x: f64) -> (f64, f64) {
         let Some(values) = self.window.push(x) else { return (f64::NAN, f64::NAN) };
         let n = values.len() as f64;
@@ -37,6 +37,7 @@ impl Deviation {
     }
 
     /// `push` for each value of `x`.
+    #[inline(always)]
     pub(crate) fn column(&mut self, x: &[f64], means: &mut [f64], deviations: &mut [f64]) {
         for row in 0..x.len() {
             (means[row], deviations[row]) = self.push(x[row]);
@@ -60,7 +61,7 @@ fn sum(values: &[f64], made: impl Fn(f64) -> f64) -> f64 {
 }
 
 impl Step<1, 1> for Deviation {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x).1]
     }

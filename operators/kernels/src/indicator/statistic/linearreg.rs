@@ -57,7 +57,7 @@ impl Regression {
     }
 
     /// Takes the next value; the line through the last `n`, all NaN before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, x: f64) -> Line {
         Line { steps: self.steps, means: self.means.push(x) }
     }
@@ -96,7 +96,7 @@ struct OfLine<F> {
 }
 
 impl<F: Fn(&Line) -> f64 + Clone + Send + 'static> Step<1, 1> for OfLine<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [(self.made)(&self.line.push(x))]
     }

@@ -37,7 +37,7 @@ impl Percentile {
 }
 
 impl Step<1, 1> for Percentile {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.order.push(x).map_or(f64::NAN, |sorted| sorted[self.rank])]
     }
@@ -56,7 +56,7 @@ struct Rank {
 }
 
 impl Step<1, 1> for Rank {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let below = self.order.sorted().is_some().then(|| self.order.below(x));
         self.order.push(x);

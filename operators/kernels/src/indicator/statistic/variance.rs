@@ -26,7 +26,7 @@ struct Variance {
 }
 
 impl Step<1, 1> for Variance {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.moments.push(x).1]
     }
@@ -45,7 +45,7 @@ struct Deviation {
 }
 
 impl Step<1, 1> for Deviation {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.moments.push(x).1.sqrt() * self.times]
     }
