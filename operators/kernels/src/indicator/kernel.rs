@@ -64,15 +64,22 @@ struct Rows<const I: usize, const O: usize, S> {
 impl<const I: usize, const O: usize, S: Step<I, O>> Kernel for Rows<I, O, S> {
     fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         assert!(inputs.len() == I && outputs.len() == O, "an indicator gets one slice per input and output");
-        if outputs[0].len() == 1 {
-            return self.row(inputs, outputs);
+        let rows = outputs[0].len();
+        if rows == 1 {
+            return self.one_by_one(inputs, outputs, 0, 1);
         }
         #[cfg(target_arch = "x86_64")]
-        if wide() {
+        {
+            if !wide() {
+                return self.one_by_one(inputs, outputs, 0, rows);
+            }
             #[allow(unsafe_code, reason = "the processor was asked; this is the one place where it is")]
             // SAFETY: `wide` has found every feature that the function is compiled for.
-            return unsafe { self.run_wide(inputs, outputs) };
+            unsafe {
+                self.run_wide(inputs, outputs);
+            }
         }
+        #[cfg(not(target_arch = "x86_64"))]
         self.run_blocks(inputs, outputs);
     }
 
@@ -96,14 +103,15 @@ fn wide() -> bool {
 
 impl<const I: usize, const O: usize, S: Step<I, O>> Rows<I, O, S> {
     /// [`Rows::run_blocks`] for processors with vectors of four numbers. The compiler never fuses or reorders
-    /// arithmetic by itself, so the bits are the same.
+    /// arithmetic by itself, so the bits are the same. Older processors of the family go row by row.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn run_wide(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         self.run_blocks(inputs, outputs);
     }
 
-    /// Block by block. Inlined, and so is all that it calls: what it is compiled for is its caller's choice.
+    /// Block by block; a block in which some row lacks a value goes row by row. Inlined, and so is all that it calls:
+    /// what it is compiled for is its caller's choice.
     #[inline(always)]
     fn run_blocks(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let rows = outputs[0].len();
@@ -113,43 +121,25 @@ impl<const I: usize, const O: usize, S: Step<I, O>> Rows<I, O, S> {
             let x = array::from_fn(|i| &inputs[i][at..end]);
             if all_finite(x) {
                 self.step.column(x, slices(outputs, at, end));
-            } else {
-                self.with_nulls(x, slices(outputs, at, end));
-            }
-            for output in outputs.iter_mut() {
-                canonical(&mut output[at..end]);
-            }
-            at = end;
-        }
-    }
-
-    /// One row, without the bookkeeping of a block.
-    fn row(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
-        let x: [f64; I] = array::from_fn(|i| inputs[i][0]);
-        let y = if x.iter().all(|x| x.is_finite()) { self.step.step(x) } else { [f64::NAN; O] };
-        for o in 0..O {
-            outputs[o][0] = if y[o].is_nan() { f64::NAN } else { y[o] };
-        }
-    }
-
-    /// Up to [`BLOCK`] rows of which some lack a value, run by run.
-    #[inline(never)]
-    fn with_nulls(&mut self, x: [&[f64]; I], y: [&mut [f64]; O]) {
-        let mut y = y;
-        let rows = y[0].len();
-        let whole = |row: usize| x.iter().all(|column| column[row].is_finite());
-        let mut at = 0;
-        while at < rows {
-            let mut end = at + 1;
-            if whole(at) {
-                while end < rows && whole(end) {
-                    end += 1;
+                for output in outputs.iter_mut() {
+                    canonical(&mut output[at..end]);
                 }
-                self.step.column(array::from_fn(|i| &x[i][at..end]), slices(&mut y, at, end));
             } else {
-                y.iter_mut().for_each(|column| column[at] = f64::NAN);
+                self.one_by_one(inputs, outputs, at, end);
             }
             at = end;
+        }
+    }
+
+    /// Rows `at..end` by themselves, whether they have their values or not.
+    #[inline(never)]
+    fn one_by_one(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]], at: usize, end: usize) {
+        for row in at..end {
+            let x: [f64; I] = array::from_fn(|i| inputs[i][row]);
+            let y = if x.iter().all(|x| x.is_finite()) { self.step.step(x) } else { [f64::NAN; O] };
+            for o in 0..O {
+                outputs[o][row] = if y[o].is_nan() { f64::NAN } else { y[o] };
+            }
         }
     }
 }

@@ -114,8 +114,9 @@ impl Average {
         }
     }
 
-    /// Whole groups.
-    #[inline(always)]
+    /// Whole groups. Not inlined: compiled for wide vectors, the chain within a group is torn into shuffles and takes
+    /// twice as long.
+    #[inline(never)]
     fn groups(&mut self, x: &[f64], y: &mut [f64]) {
         let (alpha, beta, powers) = (self.alpha, self.beta, self.powers);
         let (mut r, mut e) = (self.r, self.e);

@@ -124,7 +124,7 @@ impl Ma {
 }
 
 impl Step<1, 1> for Ma {
-    #[inline(always)]
+    #[inline(never)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         match self {
             Ma::Same(ma) => ma.step(x),
@@ -144,6 +144,18 @@ impl Step<1, 1> for Ma {
 
     #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], y: [&mut [f64]; 1]) {
+        match self {
+            Ma::Sma(ma) => ma.column(x, y),
+            Ma::Average(ma) => Step::column(ma, x, y),
+            _ => self.rarer(x, y),
+        }
+    }
+}
+
+impl Ma {
+    /// Types that are seldom chosen: apart, so that not every indicator with a choice of types contains all of them.
+    #[inline(never)]
+    fn rarer(&mut self, x: [&[f64]; 1], y: [&mut [f64]; 1]) {
         match self {
             Ma::Same(ma) => ma.column(x, y),
             Ma::Sma(ma) => ma.column(x, y),
