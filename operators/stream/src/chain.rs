@@ -102,6 +102,11 @@ impl Chain {
         Ok(())
     }
 
+    /// Rows that were left out because they were not later than those before them.
+    pub fn dropped(&self) -> u64 {
+        self.operators.iter().map(|o| o.dropped()).sum()
+    }
+
     /// All state of all operators.
     pub fn snapshot(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -125,6 +125,10 @@ impl Operator for Intake {
         Ok(())
     }
 
+    fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     fn snapshot(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.last.to_le_bytes());
         out.extend_from_slice(&self.dropped.to_le_bytes());

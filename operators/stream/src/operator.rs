@@ -156,6 +156,11 @@ pub trait Operator: Send {
         Ok(())
     }
 
+    /// Rows that it has left out because they came too late.
+    fn dropped(&self) -> u64 {
+        0
+    }
+
     /// Appends all of its state.
     fn snapshot(&self, out: &mut Vec<u8>);
 

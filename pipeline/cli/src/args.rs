@@ -135,8 +135,23 @@ pub(crate) struct MarketArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportArgs {
     /// Files: CSV, JSON, gzip, zip, recognised by content
-    #[arg(required = true)]
+    #[arg(required_unless_present = "archive", conflicts_with = "archive")]
     pub(crate) files: Vec<PathBuf>,
+    /// Fetch months and days of bars from the exchange's bulk archive, instead of files
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "https://data.binance.vision")]
+    pub(crate) archive: Option<String>,
+    /// Symbols to fetch from the archive
+    #[arg(long, value_delimiter = ',', requires = "archive")]
+    pub(crate) symbols: Vec<String>,
+    /// Where the bars of the archive begin; event time, exclusive
+    #[arg(long, value_parser = time, requires = "archive")]
+    pub(crate) since: Option<i64>,
+    /// Where they end, inclusive [default: the newest that the archive has]
+    #[arg(long, value_parser = time, requires = "archive")]
+    pub(crate) to: Option<i64>,
+    /// Folder that keeps the archive's files [default: data/archive]
+    #[arg(long, requires = "archive")]
+    pub(crate) cache: Option<PathBuf>,
     /// Symbol of all bars, where the file does not say
     #[arg(long)]
     pub(crate) symbol: Option<String>,
@@ -315,6 +330,12 @@ pub(crate) enum DataCommand {
     },
     /// Holes between bars, and whether they are known to be the exchange's
     Gaps(GapsArgs),
+    /// Merge small files, delete files that nobody needs, cut the tables' logs
+    Upkeep {
+        /// Do it although another process seems to be at it
+        #[arg(long)]
+        force: bool,
+    },
     /// What is odd: off the grid, zero volume, restated, quarantined
     Quality {
         /// Only this symbol

@@ -77,7 +77,9 @@ pub async fn history(
                 last.end(done.at, done.given.finish)?;
             }
         }
-        if !done.ended {
+        if done.ended {
+            tally.ended(done.task.chain.dropped());
+        } else {
             let reached = done.times.last().copied().or(done.complete).unwrap_or(Micros::MIN);
             waiting[done.at] = Some(done.task);
             idle.insert((reached, done.at));

@@ -147,6 +147,7 @@ impl Driver<'_, '_> {
     async fn finish(mut self) -> Result<Outcome, RunError> {
         for place in 0..self.run.keys.len() {
             let given = self.chain(place, Chain::finish)?;
+            self.tally.ended(self.run.keys[place].1.dropped());
             self.give(place, given, true).await?;
         }
         self.outlets.commit().await?;

@@ -16,6 +16,8 @@ pub struct Outcome {
     pub chains: Vec<(String, String, u64, Digest)>,
     /// Rows of bars that went in, warm-up included.
     pub bars: u64,
+    /// Rows of bars that were left out because they were not later than those before them.
+    pub dropped: u64,
     /// First and last event time after the warm-up, if there was a row.
     pub range: Option<(Micros, Micros)>,
     /// The statistics; empty without a strategy.
@@ -28,6 +30,7 @@ pub struct Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) bars: u64,
+    pub(crate) dropped: u64,
     pub(crate) range: Option<(Micros, Micros)>,
 }
 
@@ -40,6 +43,12 @@ impl Tally {
             let (a, b) = self.range.unwrap_or((*first, *last));
             self.range = Some((a.min(*first), b.max(*last)));
         }
+    }
+
+    /// A key has ended, whose chain left out so many rows.
+    pub(crate) fn ended(&mut self, dropped: u64) {
+        self.dropped += dropped;
+        crate::telemetry::dropped(dropped);
     }
 
     /// Digests the metrics and puts everything together. The caller has committed the rows.
@@ -61,6 +70,7 @@ impl Tally {
             rows: outlets.rows(),
             chains: outlets.chains(),
             bars: self.bars,
+            dropped: self.dropped,
             range: self.range,
             metrics,
             curve,

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod archive;
 mod data;
 mod demo;
 mod exchange;
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Up(args) => up::up(args, &settings).await,
+        Command::Import(args) if args.archive.is_some() => archive::archive(args, &settings).await,
         Command::Import(args) => import::import(args, &settings).await,
         Command::Sync(args) => sync::sync(args, &settings).await,
         Command::Run(args) => run::run(args, &settings).await,

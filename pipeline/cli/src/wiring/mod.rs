@@ -14,6 +14,7 @@ pub(crate) mod signals;
 pub(crate) mod stack;
 pub(crate) mod sync;
 pub(crate) mod topic_id;
+pub(crate) mod upkeep;
 
 use crate::settings::Settings;
 use candleflow_lake::{Lake, Options};

@@ -39,6 +39,9 @@ impl Report {
             print("fills   at the close that decided: optimistic")?;
         }
         let rows: Vec<String> = self.outcome.rows.iter().map(|(o, n)| format!("{n} {o}")).collect();
+        if self.outcome.dropped > 0 {
+            say(&format!("warning: {} bars were not later than the one before, and left out", self.outcome.dropped));
+        }
         print(&format!("rows    {}", rows.join(", ")))?;
         if let Some((from, to)) = self.outcome.range {
             print(&format!("range   {} to {}", time::format(from), time::format(to)))?;
@@ -75,6 +78,7 @@ impl Report {
             "digest": self.outcome.digest.to_string(),
             "rows": self.outcome.rows,
             "bars": self.outcome.bars,
+            "dropped": self.outcome.dropped,
             "range": range,
             "metrics": metrics.collect::<serde_json::Map<_, _>>(),
             "warnings": self.warnings,

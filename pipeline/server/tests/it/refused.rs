@@ -139,3 +139,13 @@ fn walk(dir: &std::path::Path) -> Vec<String> {
     }
     found
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_takes_too_long_is_told_so() {
+    let (_dir, lake) = empty_lake();
+    let api = Api::with(&lake, ServeLimits { request: Duration::ZERO, ..ServeLimits::default() }).await;
+    // A body that never comes, and no time to wait for it.
+    let body = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let problem = api.post("/api/sql", body).await.problem(504, "timeout");
+    assert!(problem["detail"].as_str().unwrap().starts_with("the answer was not ready within"), "{problem}");
+}
