@@ -117,7 +117,8 @@ async fn gaps(lake: &Lake, args: GapsArgs) -> anyhow::Result<()> {
             ("why", text(gaps.iter().map(|g| kind(g).to_owned()))),
         ],
     )?;
-    say(&format!("{} holes between {} {interval} bars of {symbol}", gaps.len(), bars.len()));
+    let holes = if gaps.len() == 1 { "hole" } else { "holes" };
+    say(&format!("{} {holes} between {} {interval} bars of {symbol}", gaps.len(), bars.len()));
     Ok(())
 }
 
