@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run every parameter set of a pipeline's sweep, and compare them
     Sweep(SweepArgs),
+    /// Choose a set in one window of time and trade it in the next, again and again
+    WalkForward(WalkForwardArgs),
+    /// Draw other histories from the trades or returns of a run: how far its metrics are luck
+    MonteCarlo(MonteCarloArgs),
     /// The probability that the best of many sets is the best by chance
     Pbo(PboArgs),
     /// Show the plan of a pipeline: operators, warm-up, size of state
@@ -271,6 +275,62 @@ pub(crate) struct SweepArgs {
     /// How to print the best sets
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WalkForwardArgs {
+    /// The pipeline file, with blocks sweep and walk_forward
+    pub(crate) file: PathBuf,
+    /// Where the first train window begins, exclusive [default: the first bar]
+    #[arg(long, value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Last event time that may be read, inclusive [default: the last bar]
+    #[arg(long, value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// Override a parameter that the sweep does not move
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run these symbols instead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Sets that are computed at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// MiB that sets may take together
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) memory: u64,
+    /// How to print the windows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MonteCarloArgs {
+    /// The id of a run; its file's block monte_carlo says what is drawn, and the flags override it
+    pub(crate) run_id: String,
+    /// How many histories
+    #[arg(long)]
+    pub(crate) sims: Option<u32>,
+    /// The same seed draws the same histories
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// What is drawn
+    #[arg(long, value_enum)]
+    pub(crate) of: Option<Of>,
+    /// Days that are drawn together, for returns
+    #[arg(long)]
+    pub(crate) block: Option<usize>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Of {
+    /// Closed trades, one by one
+    Trades,
+    /// Daily returns, in blocks
+    Returns,
 }
 
 #[derive(Debug, ClapArgs)]

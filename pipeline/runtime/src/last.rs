@@ -84,6 +84,17 @@ impl Last {
         }
     }
 
+    /// The same, in which the statistics go on from those of a run before: its accounts were closed, and these begin with
+    /// what it left.
+    pub fn after(keys: usize, metrics: Metrics) -> Self {
+        Self { metrics, ..Self::new(keys, Money::ZERO) }
+    }
+
+    /// The cash of every account after the closed view; `None` while a key has not ended or had no bar.
+    pub fn cash(&self) -> Option<Vec<Money>> {
+        self.finishes.iter().map(|finish| Some(finish.as_ref()?.equity?.cash)).collect()
+    }
+
     /// Takes what a key's chain gave.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod demo;
 mod exchange;
 mod import;
 mod jobs;
+mod monte_carlo;
 mod pbo;
 mod plan;
 mod run;
@@ -15,6 +16,7 @@ mod sweep;
 mod sync;
 mod topics;
 mod up;
+mod walk_forward;
 
 use crate::{
     args::{Args, Command},
@@ -34,6 +36,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Sync(args) => sync::sync(args, &settings).await,
         Command::Run(args) => run::run(args, &settings).await,
         Command::Sweep(args) => sweep::sweep(args, &settings).await,
+        Command::WalkForward(args) => walk_forward::walk_forward(args, &settings).await,
+        Command::MonteCarlo(args) => monte_carlo::monte_carlo(args, &settings).await,
         Command::Pbo(args) => pbo::pbo(&args, &settings).await,
         Command::Explain(args) => plan::explain(&args),
         Command::Validate(args) => plan::validate(&args),

@@ -124,7 +124,7 @@ impl Report {
     }
 }
 
-fn number(value: f64, unit: Unit) -> String {
+pub(crate) fn number(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Money => format!("{value:.2}"),
         Unit::Fraction | Unit::FractionPerYear => format!("{:.3} %", value * 100.0),
