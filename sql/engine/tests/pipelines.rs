@@ -11,10 +11,11 @@ use datafusion::{
 };
 use proptest::prelude::*;
 
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 4] = [
     ("ema-cross", include_str!("../../../examples/ema-cross.yaml")),
     ("dip-buyer", include_str!("../../../examples/dip-buyer.yaml")),
     ("indicators", include_str!("../../../examples/indicators.yaml")),
+    ("sweep", include_str!("../../../examples/sweep.yaml")),
 ];
 
 fn document(text: &str) -> Document {

@@ -6,4 +6,5 @@ mod files;
 mod live;
 mod pipeline;
 mod support;
+mod sweep;
 mod up;

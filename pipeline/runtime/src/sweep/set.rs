@@ -2,12 +2,11 @@
 
 use super::{End, Found, PassSet};
 use crate::{Last, RunError, last::metrics_rows, outlets::metrics_digest, sweep::Failed};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use candleflow_kernels::strategy::{Market, Signals};
 use candleflow_schema::Micros;
 use candleflow_stream::{
     Emit,
-    columns::values,
     graph::{SetOfKey, Trader, batch},
 };
 
@@ -42,10 +41,9 @@ impl SetState {
             Trader::Lean { entry, exit, .. } => {
                 let count = shared[0].len() - warm;
                 for (signals, columns) in [(&mut self.entry, entry), (&mut self.exit, exit)] {
-                    let columns = columns.iter().map(|from| values("sweep", from.column(shared, &own)));
-                    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-                    let columns: Vec<&[f64]> = columns.iter().map(|column| &column[warm..]).collect();
-                    signals.extend(count, &columns);
+                    let mut either = vec![0; count.div_ceil(64)];
+                    columns.iter_mut().try_for_each(|signal| signal.add(shared, &own, warm, &mut either))?;
+                    signals.extend(count, &either);
                 }
             }
             Trader::Full { strategy, schema, columns } => {
