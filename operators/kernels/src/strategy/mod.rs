@@ -48,11 +48,7 @@ pub use bar::{BarInput, Funding, Row};
 pub use engine::{Engine, EngineError};
 pub use events::{EquityRow, Events, OrderEvent, OrderKind, OrderRow, Reason, TradeRow};
 pub use finish::Finish;
-<<<<<<< HEAD
-pub use lean::{Crossings, Lean, LeanRun, Market, MarketColumns, Signals, Summary, TOGETHER};
-=======
-pub use lean::{CrossUp, Lean, LeanRun, Line, Market, Signals, Summary};
->>>>>>> 5d591ec (Tests, documentation and an example of research; crossings of one set as bits)
+pub use lean::{CrossUp, Crossings, Lean, LeanRun, Market, MarketColumns, Signals, Summary, TOGETHER};
 pub use ledger::Ledger;
 pub use profile::Profile;
 pub use side::Side;

@@ -20,11 +20,7 @@ mod sweep;
 
 pub use market::{Market, MarketColumns};
 pub use run::{Lean, LeanRun};
-<<<<<<< HEAD
-pub use signals::{Crossings, Signals};
-=======
-pub use signals::{CrossUp, Line, Signals};
->>>>>>> 5d591ec (Tests, documentation and an example of research; crossings of one set as bits)
+pub use signals::{CrossUp, Crossings, Signals};
 pub use summary::Summary;
 pub use sweep::TOGETHER;
 

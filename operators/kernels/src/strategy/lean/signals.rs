@@ -10,18 +10,16 @@ pub struct Signals {
 impl Signals {
     /// True where the column is neither zero nor NaN.
     pub fn of(column: &[f64]) -> Signals {
-<<<<<<< HEAD
-        let truth = |word: u64, (bit, value): (usize, &f64)| word | u64::from(*value != 0.0 && !value.is_nan()) << bit;
-        let words = column.chunks(64).map(|values| values.iter().enumerate().fold(0, truth)).collect();
-        Signals { words, bars: column.len() }
-=======
-        let mut signals = Signals::default();
-        signals.extend(column.len(), &Signals::words(column).collect::<Vec<u64>>());
-        signals
->>>>>>> 5d591ec (Tests, documentation and an example of research; crossings of one set as bits)
+        Signals { words: Signals::words(column).collect(), bars: column.len() }
     }
 
-    /// So many bars after those that are there, 64 a word, the first in the lowest bit; bits beyond them are zero.
+    /// The words of a column: 64 bars each, the first in the lowest bit.
+    pub fn words(column: &[f64]) -> impl Iterator<Item = u64> {
+        let truth = |word: u64, (bit, value): (usize, &f64)| word | u64::from(*value != 0.0 && !value.is_nan()) << bit;
+        column.chunks(64).map(move |values| values.iter().enumerate().fold(0, truth))
+    }
+
+    /// So many bars after those that are there, as words; bits beyond the last bar are zero.
     pub fn extend(&mut self, count: usize, words: &[u64]) {
         let shift = self.bars % 64;
         for word in &words[..count.div_ceil(64)] {
@@ -38,40 +36,6 @@ impl Signals {
         self.words.truncate(self.bars.div_ceil(64));
     }
 
-    /// The words of a column for [`extend`](Self::extend): true where it is neither zero nor NaN.
-    pub fn words(column: &[f64]) -> impl Iterator<Item = u64> {
-        let places = (0..column.len()).step_by(64);
-        places.map(|place| word_of(column, place, |value| value != 0.0 && !value.is_nan()))
-    }
-
-<<<<<<< HEAD
-=======
-    /// `crossover(a, b)`: above now, and not above on the bar before; NaN is neither.
-    pub fn crossover(a: &Line, b: &Line) -> Signals {
-        let (mut up, mut down) = (Signals::default(), Signals::default());
-        Signals::set_crossings(&mut up, &mut down, a, b);
-        up
-    }
-
-    /// Where `a` crosses above `b`, and where it crosses below, in place: for one pair after another.
-    pub fn set_crossings(up: &mut Signals, down: &mut Signals, a: &Line, b: &Line) {
-        let bars = a.values.len().min(b.values.len());
-        for signals in [&mut *up, &mut *down] {
-            signals.bars = bars;
-            signals.words.clear();
-            signals.words.resize(bars.div_ceil(64), 0);
-        }
-        if a.holes || b.holes {
-            return slow_crossings(up, down, a, b);
-        }
-        let mut crossings = Crossings::new(a, b);
-        for start in (crossings.first / 64 * 64..bars).step_by(BLOCK) {
-            let (end, words) = (bars.min(start + BLOCK), start / 64..bars.min(start + BLOCK).div_ceil(64));
-            crossings.block(start, end, &mut up.words[words.clone()], &mut down.words[words]);
-        }
-    }
-
->>>>>>> 5d591ec (Tests, documentation and an example of research; crossings of one set as bits)
     /// True where either is.
     pub fn or(&mut self, other: &Signals) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
@@ -152,6 +116,31 @@ impl Crossings {
     }
 }
 
+/// Where one column crosses above another, in pieces of any length; NaN is neither above nor below.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CrossUp {
+    /// Whether on the last bar the first was not above, and neither was NaN.
+    not_above: bool,
+}
+
+impl CrossUp {
+    /// Bars that only prepare the next.
+    pub fn skip(&mut self, a: &[f64], b: &[f64]) {
+        if let (Some(a), Some(b)) = (a.last(), b.last()) {
+            self.not_above = a <= b;
+        }
+    }
+
+    /// Adds the crossings on the next bars to words of [`Signals::extend`].
+    pub fn add(&mut self, a: &[f64], b: &[f64], words: &mut [u64]) {
+        for ((a, b), word) in a.chunks(64).zip(b.chunks(64)).zip(words) {
+            let Compared { above, below, equal } = Compared::of(a, b);
+            *word |= above & ((below | equal) << 1 | u64::from(self.not_above));
+            self.not_above = (below | equal) >> (a.len() - 1) & 1 == 1;
+        }
+    }
+}
+
 /// Some words of signals, beginning with the one of bar `start`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window<'a> {
@@ -193,66 +182,11 @@ impl Compared {
             }
             return Compared { above, below, equal: bits(a, b, |a, b| a == b) };
         }
-<<<<<<< HEAD
         let few = |is_true: fn(&f64, &f64) -> bool| {
             let truth = a.iter().zip(b).map(|(a, b)| u64::from(is_true(a, b)));
             truth.enumerate().fold(0, |word, (bit, truth)| word | truth << bit)
         };
         Compared { above: few(|a, b| a > b), below: few(|a, b| a < b), equal: few(|a, b| a == b) }
-=======
-        self.before
-    }
-}
-
-/// Where one column crosses above another, piece after piece; NaN is neither above nor below.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CrossUp {
-    /// Whether the last bar was not above: there was one, and neither value was NaN.
-    below: bool,
-}
-
-impl CrossUp {
-    /// Bars that only prepare the next.
-    pub fn skip(&mut self, a: &[f64], b: &[f64]) {
-        if let (Some(a), Some(b)) = (a.last(), b.last()) {
-            self.below = a <= b;
-        }
-    }
-
-    /// Adds the crossings on the next bars to words of [`Signals::extend`].
-    pub fn add(&mut self, a: &[f64], b: &[f64], words: &mut [u64]) {
-        for ((a, b), word) in a.chunks(64).zip(b.chunks(64)).zip(words) {
-            let (above, _) = compare(a, b);
-            let (_, not_above) = compare(b, a);
-            *word |= above & (not_above << 1 | u64::from(self.below));
-            self.below = not_above >> (a.len() - 1) & 1 == 1;
-        }
-    }
-}
-
-/// Bits `start..start + 64` of a condition.
-fn word_of<T: Copy>(values: &[T], start: usize, is_true: impl Fn(T) -> bool) -> u64 {
-    let end = values.len().min(start + 64);
-    values[start..end].iter().enumerate().fold(0, |word, (bit, value)| word | u64::from(is_true(*value)) << bit)
-}
-
-/// A column as crossings need it: where it begins, and whether it has holes.
-#[derive(Debug, Clone, Default)]
-pub struct Line {
-    values: Vec<f64>,
-    /// Of the first value that is not NaN.
-    first: usize,
-    /// Whether there is NaN after it.
-    holes: bool,
-}
-
-impl Line {
-    /// A column; NaN is NULL.
-    pub fn new(values: Vec<f64>) -> Line {
-        let first = values.iter().position(|value| !value.is_nan()).unwrap_or(values.len());
-        let holes = values[first..].iter().any(|value| value.is_nan());
-        Line { values, first, holes }
->>>>>>> 5d591ec (Tests, documentation and an example of research; crossings of one set as bits)
     }
 
     /// Crossings above and below, `before` being the 64 bars before these.

@@ -278,7 +278,6 @@ proptest! {
     }
 }
 
-<<<<<<< HEAD
 /// Columns of five bars, good but for what `spoil` does to them.
 fn columns_of(spoil: impl Fn(&mut [i64], &mut [Vec<i64>; 4])) -> Result<usize, EngineError> {
     let mut open_time: Vec<i64> = (0..5).map(|bar| (bar - 2) * MINUTE).collect(); // some before 1970
@@ -336,7 +335,7 @@ fn columns_and_bars_are_one_market() {
     assert_eq!(bits(&values(&borrowed)), bits(&values(&owned)));
     assert!(values(&owned)[metric_index("trades").unwrap()].unwrap() > 100.0);
 }
-=======
+
 proptest! {
     /// Crossings piece by piece are those of whole columns, and of the definition.
     #[test]
@@ -357,12 +356,11 @@ proptest! {
             crossing.add(&a[start..end], &b[start..end], &mut words);
             signals.extend(end - start, &words);
         }
-        let whole = Signals::crossover(&Line::new(a.clone()), &Line::new(b.clone()));
+        let whole = Crossings::of(&a, &b);
         for bar in skipped..a.len() {
             let crosses = bar > 0 && a[bar] > b[bar] && a[bar - 1] <= b[bar - 1];
             prop_assert_eq!(signals.next(bar - skipped) == Some(bar - skipped), crosses, "bar {}", bar);
-            prop_assert_eq!(whole.next(bar) == Some(bar), crosses, "bar {}", bar);
+            prop_assert_eq!(whole.up().next(bar) == Some(bar), crosses, "bar {}", bar);
         }
     }
 }
->>>>>>> 5d591ec (Tests, documentation and an example of research; crossings of one set as bits)
