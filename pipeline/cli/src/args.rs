@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Validate(FileArgs),
     /// Print the JSON Schema of pipeline files
     Schema,
+    /// List the indicators, or show one
+    Indicators(IndicatorsArgs),
+    /// Metrics of any file of equity, returns or trades
+    Metrics(MetricsArgs),
     /// Ask the lake with SQL
     Sql(SqlArgs),
     /// What bars the lake has, where holes are, and what is odd
@@ -349,6 +353,51 @@ pub(crate) struct FileArgs {
     /// Only this symbol
     #[arg(long)]
     pub(crate) symbol: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndicatorsArgs {
+    /// Show all there is to know about this one
+    pub(crate) name: Option<String>,
+    /// Only of this family: overlap, momentum, volatility, volume, statistic, price, math, cycle, pattern, logic
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Print the page docs/indicators.md
+    #[arg(long, conflicts_with_all = ["name", "group"])]
+    pub(crate) page: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MetricsArgs {
+    /// CSV with a header, JSON lines or Parquet, recognised by content
+    pub(crate) file: PathBuf,
+    /// Column of the account's value [default: equity, balance, nav, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) equity: Option<String>,
+    /// Column of returns, as fractions [default: returns, return, ret, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) returns: Option<String>,
+    /// Column of profits and losses, a row per trade [default: pnl, net_pnl, profit, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) pnl: Option<String>,
+    /// Column of a market's returns, for alpha, beta and correlation
+    #[arg(long, value_name = "COLUMN", requires = "returns")]
+    pub(crate) market: Option<String>,
+    /// Column of time [default: time, date, timestamp, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time: Option<String>,
+    /// Returns a year; equity is then taken row by row [default: 365, of the last equity of each day]
+    #[arg(long)]
+    pub(crate) periods: Option<f64>,
+    /// Whose formulas: candleflow, empyrical, quantstats, vectorbt, backtesting_py
+    #[arg(long, default_value = "candleflow")]
+    pub(crate) variant: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, ClapArgs)]

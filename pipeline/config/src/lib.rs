@@ -20,4 +20,4 @@ pub use canonical::{canonical, settings};
 pub use diagnostics::{Diagnostic, Diagnostics, Place, nearest};
 pub use document::Document;
 pub use read::{Overrides, read};
-pub use schema::json_schema;
+pub use schema::{Function, json_schema};

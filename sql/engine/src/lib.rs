@@ -11,6 +11,7 @@ pub mod lower;
 pub mod project;
 pub mod query;
 
+pub use candleflow_functions::{Description, describe as indicators, page as indicators_page};
 pub use catalog::lake_session;
 pub use compile::{
     Compiled, compile,

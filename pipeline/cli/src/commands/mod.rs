@@ -5,7 +5,9 @@ mod data;
 mod demo;
 mod exchange;
 mod import;
+mod indicators;
 mod jobs;
+mod metrics;
 mod monte_carlo;
 mod pbo;
 mod plan;
@@ -42,6 +44,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => plan::explain(&args),
         Command::Validate(args) => plan::validate(&args),
         Command::Schema => plan::schema(),
+        Command::Indicators(args) => indicators::indicators(&args),
+        Command::Metrics(args) => metrics::metrics(&args),
         Command::Sql(args) => sql::sql(args, &settings).await,
         Command::Data(command) => data::data(command, &settings).await,
         Command::Topics(command) => topics::topics(command, &settings).await,

@@ -39,6 +39,13 @@ pub(super) fn validate(args: &FileArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn schema() -> anyhow::Result<ExitCode> {
-    print(&serde_json::to_string_pretty(&candleflow_config::json_schema())?)?;
+    let functions = candleflow_engine::indicators::all().map(|d| candleflow_config::Function {
+        name: d.name.to_owned(),
+        usage: d.usage,
+        call: format!("{}({})", d.name, d.inputs.join(", ")),
+        doc: d.doc.to_owned(),
+    });
+    let functions: Vec<_> = functions.collect();
+    print(&serde_json::to_string_pretty(&candleflow_config::json_schema(&functions))?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ pub(crate) mod live_source;
 pub(crate) mod market;
 pub(crate) mod report;
 pub(crate) mod research;
+pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod signals;
 pub(crate) mod stack;

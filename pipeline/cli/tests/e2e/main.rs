@@ -5,6 +5,7 @@
 mod files;
 mod live;
 mod pipeline;
+mod registry;
 mod support;
 mod sweep;
 mod up;
