@@ -145,6 +145,9 @@ pub(crate) struct ImportArgs {
     /// Files: CSV, JSON, gzip, zip, recognised by content
     #[arg(required_unless_present = "archive", conflicts_with = "archive")]
     pub(crate) files: Vec<PathBuf>,
+    /// What the files hold: bars, instruments (answers of exchangeInfo), or funding (rates, as CSV or JSON)
+    #[arg(long = "as", value_enum, default_value_t = ImportAs::Bars, conflicts_with = "archive")]
+    pub(crate) holds: ImportAs,
     /// Fetch months and days of bars from the exchange's bulk archive, instead of files
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "https://data.binance.vision")]
     pub(crate) archive: Option<String>,
@@ -172,6 +175,14 @@ pub(crate) struct ImportArgs {
     /// Import bars of futures under --symbol
     #[arg(long)]
     pub(crate) allow_futures: bool,
+}
+
+/// What files hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportAs {
+    Bars,
+    Instruments,
+    Funding,
 }
 
 #[derive(Debug, ClapArgs)]

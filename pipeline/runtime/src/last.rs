@@ -14,7 +14,7 @@ use candleflow_kernels::{
     strategy::Finish,
 };
 use candleflow_schema::{Merge, Micros};
-use candleflow_stream::Step;
+use candleflow_stream::{Closes, Step};
 use std::sync::{Arc, LazyLock};
 
 /// Most points that the curve keeps.
@@ -95,6 +95,11 @@ impl Last {
         self.finishes.iter().map(|finish| Some(finish.as_ref()?.equity?.cash)).collect()
     }
 
+    /// For one account over all symbols: its only key is 0.
+    pub fn portfolio(symbols: usize, balance: Money) -> Self {
+        Self { metrics: Metrics::new(&[balance], symbols), ..Self::new(1, balance) }
+    }
+
     /// Takes what a key's chain gave.
     ///
     /// # Errors
@@ -147,7 +152,10 @@ impl Last {
         step.orders.iter().try_for_each(|o| self.metrics.order(o)).map_err(failed)?;
         step.trades.iter().try_for_each(|t| self.metrics.trade(t)).map_err(failed)?;
         self.metrics.equity(key, &step.equity);
-        self.metrics.market(key, step.close);
+        match &step.closes {
+            Closes::One(close) => self.metrics.market(key, *close),
+            Closes::Some(closes) => closes.iter().for_each(|(symbol, close)| self.metrics.market(*symbol, *close)),
+        }
         Ok(())
     }
 

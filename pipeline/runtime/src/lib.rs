@@ -4,6 +4,7 @@
 //!  history   source per key ─► chain ─┐                      bounded; the key furthest behind goes first, in parallel
 //!  live      one source ─► chain per key ─┤                  unbounded; row by row as it comes
 //!                                     ├─► Outlets: digest, ordinals, sinks
+//!                                     │     with one account for all: Portfolio first
 //!                                     └─► Last: every key's equity and trades in total order ─► metrics
 //! ```
 //! Knows neither topics nor the lake: it is given [`Source`](candleflow_schema::Source)s and
@@ -17,6 +18,7 @@ pub mod live;
 pub mod outcome;
 pub mod outlets;
 pub mod sweep;
+pub mod tail;
 mod telemetry;
 
 pub use error::RunError;
@@ -25,3 +27,4 @@ pub use last::Last;
 pub use live::{Live, live};
 pub use outcome::Outcome;
 pub use outlets::Outlets;
+pub use tail::Tail;

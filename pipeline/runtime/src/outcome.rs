@@ -1,8 +1,9 @@
 //! What a run found.
 
-use crate::{Last, Outlets, RunError, last::Curve};
+use crate::{Outlets, RunError, last::Curve, tail::Tail};
 use arrow::array::RecordBatch;
 use candleflow_schema::{Micros, digest::Digest};
+use candleflow_stream::Notes;
 use std::collections::BTreeMap;
 
 /// The end of a run.
@@ -24,6 +25,8 @@ pub struct Outcome {
     pub metrics: Option<RecordBatch>,
     /// Equity over time.
     pub curve: Curve,
+    /// What the engine had less of than it was asked to use.
+    pub notes: Notes,
 }
 
 /// Counts of a run that is under way.
@@ -51,15 +54,16 @@ impl Tally {
         crate::telemetry::dropped(dropped);
     }
 
+    /// Nothing after this event time was processed.
+    pub(crate) fn until(&mut self, known: Micros) {
+        self.range = self.range.filter(|(from, _)| *from <= known).map(|(from, to)| (from, to.min(known)));
+    }
+
     /// Digests the metrics and puts everything together. The caller has committed the rows.
-    pub(crate) fn outcome(
-        self,
-        last: Option<Last>,
-        outlets: &mut Outlets,
-        pipeline: &str,
-    ) -> Result<Outcome, RunError> {
+    pub(crate) fn outcome(self, tail: Tail, outlets: &mut Outlets, pipeline: &str) -> Result<Outcome, RunError> {
         let (mut metrics, mut curve) = (None, Curve::default());
-        if let Some(mut last) = last {
+        let notes = tail.notes();
+        if let Some(mut last) = tail.into_last() {
             let rows = last.rows()?;
             outlets.digest("metrics", usize::MAX, &rows, true)?;
             curve = last.curve();
@@ -74,6 +78,7 @@ impl Tally {
             range: self.range,
             metrics,
             curve,
+            notes,
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod compile;
 pub mod explain;
 pub mod lower;
+pub mod portfolio;
 pub mod project;
 pub mod query;
 
@@ -18,7 +19,8 @@ pub use compile::{
     many::{Filter, Many, named},
 };
 pub use explain::explain;
-pub use lower::Binding;
+pub use lower::{Binding, Statics};
+pub use portfolio::portfolio;
 pub use query::{Answer, Limits, QueryError, Sql};
 
 use datafusion::{

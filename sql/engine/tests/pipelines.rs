@@ -14,6 +14,7 @@ use proptest::prelude::*;
 const EXAMPLES: [(&str, &str); 4] = [
     ("ema-cross", include_str!("../../../examples/ema-cross.yaml")),
     ("dip-buyer", include_str!("../../../examples/dip-buyer.yaml")),
+    ("rotation", include_str!("../../../examples/rotation.yaml")),
     ("indicators", include_str!("../../../examples/indicators.yaml")),
     ("sweep", include_str!("../../../examples/sweep.yaml")),
 ];
@@ -101,7 +102,7 @@ fn values(expression: &str, rows: usize) -> Vec<Option<f64>> {
     let session = session();
     let text = format!("{HEAD}columns:\n  x: {expression}\n");
     let compiled = compiled(&session, &text, "BTCUSDT");
-    let binding = Binding { columns: true, from: i64::MIN };
+    let binding = Binding { columns: true, from: i64::MIN, ..Binding::default() };
     let mut chain = compiled.chain(&session.state(), &binding).unwrap();
     let given = chain.process(laws::market("BTCUSDT", 7, rows)).unwrap();
     let (_, batch) = &given.outputs[0];
@@ -127,7 +128,7 @@ proptest! {
         let session = session();
         for (name, text) in EXAMPLES {
             let compiled = compiled(&session, text, "BTCUSDT");
-            let binding = Binding { columns: true, from: 100 * 60_000_000 };
+            let binding = Binding { columns: true, from: 100 * 60_000_000, ..Binding::default() };
             let make = || compiled.chain(&session.state(), &binding).expect("a good plan");
             let input = laws::market("BTCUSDT", seed, rows);
             laws::check(&make, &input, &cuts).map_err(|e| TestCaseError::fail(format!("{name}: {e}")))?;

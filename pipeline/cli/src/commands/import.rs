@@ -4,8 +4,9 @@
 //! first, then what is stated to be complete, then the quarantine: killed anywhere and run again, nothing is lost and
 //! nothing is there twice.
 
+use super::import_tables;
 use crate::{
-    args::ImportArgs,
+    args::{ImportArgs, ImportAs},
     exit::{QUARANTINED, USAGE, usage},
     settings::Settings,
     talk::{Work, print, say},
@@ -51,6 +52,11 @@ struct Read1 {
 }
 
 pub(super) async fn import(args: ImportArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    match args.holds {
+        ImportAs::Bars => {}
+        ImportAs::Instruments => return import_tables::instruments(&args, &wiring::lake(settings)?).await,
+        ImportAs::Funding => return import_tables::funding(&args, &wiring::lake(settings)?).await,
+    }
     let interval = args.interval.as_deref().map(str::parse::<Interval>).transpose().map_err(usage)?;
     let options = Options {
         symbol: args.symbol.as_deref().map(Into::into),

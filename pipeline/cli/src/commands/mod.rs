@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod exchange;
 mod import;
+mod import_tables;
 mod indicators;
 mod jobs;
 mod metrics;

@@ -17,16 +17,16 @@ use super::{
     rewrite::identifier,
 };
 use crate::{
-    lower::{inner_chain, strategy_op},
+    lower::{Binding, inner_chain, strategy_op},
     project::ProjectOp,
 };
 use candleflow_config::{
     Diagnostics, Document,
-    document::{Expr as Text, Number},
+    document::{Account, Expr as Text, Filters, Number},
     nearest,
     research::Sweep,
 };
-use candleflow_kernels::strategy::{CrossUp, Lean, PositionView, Rules};
+use candleflow_kernels::strategy::{CrossUp, Lean, PositionView, Rules, Scope};
 use candleflow_schema::Micros;
 use candleflow_stream::{
     Higher, IndicatorOp, Operator,
@@ -51,6 +51,23 @@ pub struct Many {
     pub warmup: Option<usize>,
 }
 
+/// What a run reads beside its bars, and a sweep does not.
+fn refuse(document: &Document, account: &Account, errors: &mut Diagnostics) {
+    if account.terms.scope == Scope::Portfolio {
+        errors.add(account.place, "a sweep has an account for each symbol: take scope: symbol");
+    }
+    if let Some(detail) = &document.detail {
+        errors.add(detail.place, "a sweep reads no finer bars: take path: pessimistic, ohlc or nearest");
+    }
+    if let Some(funding) = &account.funding {
+        errors.add(funding.place, "a sweep reads no funding: remove it");
+    }
+    if account.filters.value == Filters::Exchange {
+        errors
+            .add(account.filters.place, "a sweep does not read the table instruments: take none, or give the filters");
+    }
+}
+
 struct SetPlan {
     strategy: Arc<StrategyPlan>,
     /// Columns by slot.
@@ -71,6 +88,10 @@ impl Many {
         let base = document.params_of(symbol);
         let own = document.per_symbol.get(symbol);
         let before = errors.iter().count();
+        refuse(document, account, errors);
+        if errors.iter().count() > before {
+            return None;
+        }
         let mut compiler = Compiler::new(session, base.clone(), errors, Default::default())?;
         compiler.graph = Some(Graph::new());
         let scan = compiler.plan.clone();
@@ -206,7 +227,7 @@ impl Many {
             }
         }
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let strategy = strategy_op(plan, &schema, &self.symbol, from, false)?;
+        let strategy = strategy_op(plan, &schema, &self.symbol, &Binding { from, ..Binding::default() }, false)?;
         Ok(SetOfKey { nodes, trader: Trader::Full { strategy: Box::new(strategy), schema, columns } })
     }
 

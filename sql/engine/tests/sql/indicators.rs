@@ -43,7 +43,8 @@ fn in_a_pipeline(session: &SessionContext, text: &str, symbol: &str, bars: &Reco
     let document = read("p.yaml", text, &Overrides::default()).unwrap_or_else(|e| panic!("{e}"));
     let mut errors = Diagnostics::new("p.yaml");
     let compiled = compile(&document, symbol, &session.state(), &mut errors).unwrap_or_else(|| panic!("{errors}"));
-    let mut chain = compiled.chain(&session.state(), &Binding { columns: true, from: i64::MIN }).unwrap();
+    let mut chain =
+        compiled.chain(&session.state(), &Binding { columns: true, from: i64::MIN, ..Binding::default() }).unwrap();
     let given = chain.process(bars.clone()).unwrap();
     given.outputs.into_iter().next().unwrap().1
 }

@@ -4,6 +4,7 @@ use super::{
     input::{first, pinned, times, warmup},
     keep::{Facts, attach, keep, run_id},
     prepare::{Prepared, optimistic},
+    statics::{noted, statics},
 };
 use crate::{args::RunArgs, exit::usage, talk::Work, wiring::report::Report};
 use candleflow_lake::{GapKind, Lake, Order, Range, Read, Span};
@@ -25,7 +26,9 @@ pub(crate) async fn over_history(
         return Err(usage("--from must be before --to"));
     }
     let interval = prepared.interval();
-    let (mut tasks, mut total, mut warnings) = (Vec::new(), 0u64, Vec::new());
+    let (statics, mut warnings) = statics(prepared, lake, None).await?;
+    let binding = prepared.binding(from, &statics);
+    let (mut tasks, mut total) = (Vec::new(), 0u64);
     for compiled in &prepared.compiled {
         let symbol = Symbol::from(compiled.symbol.as_str());
         let all = times(lake, interval, &symbol, Micros::MIN, to, &at).await?;
@@ -61,23 +64,24 @@ pub(crate) async fn over_history(
             ..Read::of(interval, &[], 0, 0).at(at.clone())
         };
         let source: Box<dyn Source> = Box::new(lake.source(&read, Order::BySymbol, None).await?);
-        tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, from)? });
+        tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, &binding)? });
     }
     let run_id = run_id(&prepared.document.name.value, started);
-    let mut outlets = Outlets::new(prepared.symbols());
+    let mut outlets = Outlets::new(prepared.keys());
     if !args.dry {
         for output in prepared.tables() {
-            for (task, key) in tasks.iter().enumerate() {
+            for (task, key) in tasks.iter().enumerate().take(prepared.tasks(output, tasks.len())) {
                 let schema = schema_of(output).or_else(|| key.chain.columns_schema());
                 attach(lake, &mut outlets, output, task, schema, &run_id).await?;
             }
         }
     }
+    let tail = prepared.tail(&tasks.iter().map(|task| &task.chain).collect::<Vec<_>>(), &binding)?;
     let work = Work::new("bars", total);
     let clock = std::time::Instant::now();
     let outcome = history(
         tasks,
-        prepared.last()?,
+        tail,
         &mut outlets,
         &HistoryRun {
             pipeline: &prepared.canonical,
@@ -90,6 +94,7 @@ pub(crate) async fn over_history(
     .await;
     work.done();
     let outcome = outcome?;
+    warnings.extend(noted(outcome.notes));
     let elapsed = clock.elapsed();
     let facts = Facts { run_id: run_id.clone(), mode: "history", started, from, to, version };
     if !args.dry {

@@ -3,7 +3,7 @@
 //! ```text
 //!  file ─► prepare ─► history or live ─► keep: outputs, metrics, and last of all the `runs` row
 //!                       ▲
-//!                     input: which bars, from where, since when
+//!                     input: which bars, from where, since when; statics: filters and funding
 //! ```
 
 mod history;
@@ -11,6 +11,7 @@ mod input;
 mod keep;
 mod live;
 mod prepare;
+mod statics;
 
 pub(crate) use history::over_history;
 pub(crate) use input::{first, pinned, times};
