@@ -21,3 +21,6 @@ pub use diagnostics::{Diagnostic, Diagnostics, Place, nearest};
 pub use document::Document;
 pub use read::{Overrides, read};
 pub use schema::{Function, json_schema};
+
+#[cfg(test)]
+mod tests;
