@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+#[path = "../../../pipeline/config/src/tests/blocks.rs"]
+mod blocks;
+#[path = "pipelines/strategies.rs"]
+mod strategies;
+
 use candleflow_config::{Diagnostics, Document, Overrides, read};
 use candleflow_engine::{Binding, Compiled, compile, explain, session};
 use candleflow_stream::laws;

@@ -20,6 +20,13 @@ pub(super) fn explain(args: &FileArgs) -> anyhow::Result<ExitCode> {
             None => plans.push((vec![&compiled.symbol], body)),
         }
     }
+    let settings = candleflow_config::in_force(&prepared.document);
+    if !settings.is_empty() {
+        let profile = prepared.document.profile.as_ref().map_or(String::new(), |p| {
+            format!(", where the file says nothing those of the profile {}", p.value.name())
+        });
+        print(&format!("settings in force{profile}\n{settings}"))?;
+    }
     for (symbols, body) in plans {
         print(&format!("{}: {}\n{body}", prepared.document.name.value, symbols.join(", ")))?;
     }

@@ -29,6 +29,11 @@ const BLOCKS: &[(&str, &Block)] = &[
     ("filters", &g::FILTERS),
     ("funding", &g::FUNDING),
     ("fills", &g::FILLS),
+    ("sweep", &g::SWEEP),
+    ("range", &g::RANGE),
+    ("random", &g::RANDOM),
+    ("walk_forward", &g::WALK_FORWARD),
+    ("monte_carlo", &g::MONTE_CARLO),
 ];
 
 fn name(block: &Block) -> &'static str {
@@ -56,6 +61,8 @@ fn holds(kind: Holds) -> String {
         Holds::Named("number") => "names and numbers".into(),
         Holds::Named(_) => "names and expressions, or [column](#column)".into(),
         Holds::ByTime(one) => format!("times held (`0m`, `30s`, `2h`, `1d`, `1w`), each with {}", holds(*one)),
+        Holds::Span => "a length of time, such as `90d`".into(),
+        Holds::Grid => "names, each with a list of numbers or [range](#range)".into(),
         Holds::Sinks => "a list of sinks".into(),
     }
 }

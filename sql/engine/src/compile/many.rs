@@ -418,8 +418,8 @@ impl Names for Params<'_> {
         None
     }
 
-    fn tag(&mut self, _: &str) -> Option<f64> {
-        None
+    fn tags(&self) -> &[String] {
+        &[]
     }
 
     fn hides(&self) -> bool {

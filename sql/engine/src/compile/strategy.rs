@@ -25,6 +25,8 @@ use std::sync::Arc;
 enum Gives {
     Truth,
     Number,
+    /// A number that, where it is the same on every bar, is above zero.
+    Amount,
 }
 
 /// What has been gathered of the strategy so far.
@@ -143,8 +145,8 @@ impl Compiler<'_> {
         let size = rule.size.as_ref().and_then(|s| self.size(&s.value, gathered));
         let Order { when, limit, stop, expire, cancel_if, tag } = &rule.order;
         Some(EntryRule {
-            limit: self.optional(limit, Gives::Number, gathered),
-            stop: self.optional(stop, Gives::Number, gathered),
+            limit: self.optional(limit, Gives::Amount, gathered),
+            stop: self.optional(stop, Gives::Amount, gathered),
             expire: *expire,
             cancel_if: self.optional(cancel_if, Gives::Truth, gathered),
             tag: gathered.tag(tag),
@@ -157,8 +159,8 @@ impl Compiler<'_> {
         let Order { when, limit, stop, expire, cancel_if, tag } = &rule.order;
         Some(ExitRule {
             portion: rule.portion,
-            limit: self.optional(limit, Gives::Number, gathered),
-            stop: self.optional(stop, Gives::Number, gathered),
+            limit: self.optional(limit, Gives::Amount, gathered),
+            stop: self.optional(stop, Gives::Amount, gathered),
             expire: *expire,
             cancel_if: self.optional(cancel_if, Gives::Truth, gathered),
             tag: gathered.tag(tag),
@@ -187,8 +189,8 @@ impl Compiler<'_> {
     fn level(&mut self, level: &Level, gathered: &mut Gathered) -> Option<kernel::Level> {
         Some(match level {
             Level::Percent(share) => kernel::Level::Percent(*share),
-            Level::Distance(text) => kernel::Level::Distance(self.expression(text, Gives::Number, gathered)?),
-            Level::Price(text) => kernel::Level::Price(self.expression(text, Gives::Number, gathered)?),
+            Level::Distance(text) => kernel::Level::Distance(self.expression(text, Gives::Amount, gathered)?),
+            Level::Price(text) => kernel::Level::Price(self.expression(text, Gives::Amount, gathered)?),
         })
     }
 
@@ -198,8 +200,8 @@ impl Compiler<'_> {
             Size::Cash(share) => kernel::Size::Cash(*share),
             Size::Risk(share) => kernel::Size::Risk(*share),
             Size::Volatility { of, days } => kernel::Size::Volatility { of: *of, days: *days },
-            Size::Quote(text) => kernel::Size::Quote(self.expression(text, Gives::Number, gathered)?),
-            Size::Base(text) => kernel::Size::Base(self.expression(text, Gives::Number, gathered)?),
+            Size::Quote(text) => kernel::Size::Quote(self.expression(text, Gives::Amount, gathered)?),
+            Size::Base(text) => kernel::Size::Base(self.expression(text, Gives::Amount, gathered)?),
             Size::Target(text) => kernel::Size::Target(self.expression(text, Gives::Number, gathered)?),
         })
     }
@@ -217,6 +219,10 @@ impl Compiler<'_> {
         if let Some(number) = number(&expr).filter(|_| !may_differ) {
             if gives == Gives::Truth {
                 self.errors.add(place, format!("a rule must be true or false, found the number {number}"));
+                return None;
+            }
+            if gives == Gives::Amount && number <= 0.0 {
+                self.errors.add(place, format!("expected more than 0, '{}' is {number}", text.value));
                 return None;
             }
             return Some(Expr::Constant(number));
@@ -242,14 +248,14 @@ impl Compiler<'_> {
             return None;
         };
         match (gives, self.kind(&column)) {
-            (Gives::Truth, Some(DataType::Boolean)) | (Gives::Number, Some(DataType::Float64)) => {
+            (Gives::Truth, Some(DataType::Boolean)) | (Gives::Number | Gives::Amount, Some(DataType::Float64)) => {
                 Some(Expr::Column(gathered.slot(&column)))
             }
             (Gives::Truth, _) => {
                 self.errors.add(place, format!("a rule must be true or false, '{}' is a number", text.value));
                 None
             }
-            (Gives::Number, _) => {
+            (Gives::Number | Gives::Amount, _) => {
                 self.errors.add(place, format!("expected a number, '{}' is true or false", text.value));
                 None
             }
@@ -287,7 +293,7 @@ impl Names for RowNames<'_, '_, '_> {
         Some(self.gathered.slot(&column) as usize)
     }
 
-    fn tag(&mut self, tag: &str) -> Option<f64> {
-        self.gathered.tags.iter().position(|t| t == tag).map(|i| i as f64)
+    fn tags(&self) -> &[String] {
+        &self.gathered.tags
     }
 }
