@@ -152,6 +152,8 @@ proptest! {
         }
         settings.entry("fills.path").and_modify(|path| if *path == "detail" { *path = "ohlc" });
         settings.entry("account.filters").and_modify(|filters| if *filters == "exchange" { *filters = "none" });
+        // A target adds entries to its position without a stated bound, which law 5 would find.
+        settings.entry("strategy.size").and_modify(|size| if size.contains("target") { *size = "{ cash: 5% }" });
         let text = blocks::text(&settings, false);
         let Ok(document) = read("p.yaml", &text, &Overrides::default()) else { return Ok(()) };
         let session = session();
