@@ -16,10 +16,12 @@ use datafusion::{
 };
 use proptest::prelude::*;
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("ema-cross", include_str!("../../../examples/ema-cross.yaml")),
     ("dip-buyer", include_str!("../../../examples/dip-buyer.yaml")),
     ("rotation", include_str!("../../../examples/rotation.yaml")),
+    ("breakout", include_str!("../../../examples/breakout.yaml")),
+    ("pyramid", include_str!("../../../examples/pyramid.yaml")),
     ("indicators", include_str!("../../../examples/indicators.yaml")),
     ("sweep", include_str!("../../../examples/sweep.yaml")),
 ];

@@ -135,6 +135,19 @@ fills: { path: detail, detail: 1s }
     insta::assert_snapshot!(errors(&format!("{HEAD}{strategy}")));
 }
 
+#[test]
+fn two_halves_close_a_position_whatever_their_rounding() {
+    for margin in ["isolated", "cross"] {
+        let text = format!(
+            "{HEAD}strategy: {{ long: {{ entry: 'close > open', exit: {{ when: 'close < open', portion: 50%, repeat: true }} }}, size: {{ equity: 10% }} }}\naccount: {{ balance: 10000, fees: {{ maker: 0.1%, taker: 0.1% }}, margin: {margin} }}\n"
+        );
+        let trades = rows(&text, Output::Trades);
+        assert!(trades.lines().count() > 50, "{trades}");
+        let quantity = |row: &str| row.split('|').nth(12).and_then(|q| q.trim().parse::<f64>().ok());
+        assert!(trades.lines().filter_map(quantity).all(|qty| qty > 1e-9), "{trades}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
