@@ -31,6 +31,12 @@ impl Chain {
         Self { meets: true, ..self }
     }
 
+    /// The same chain with other columns in [`Output::Columns`].
+    #[must_use]
+    pub fn showing(self, columns: Vec<usize>) -> Self {
+        Self { columns: Some(columns), ..self }
+    }
+
     /// The operators, in the order of the data.
     pub fn operators(&self) -> impl Iterator<Item = &dyn Operator> {
         self.operators.iter().map(|o| &**o)

@@ -49,6 +49,10 @@ pub(crate) enum Command {
     MonteCarlo(MonteCarloArgs),
     /// The probability that the best of many sets is the best by chance
     Pbo(PboArgs),
+    /// Run a stored run again from its pinned files, and say whether it finds the same
+    Rerun(RerunArgs),
+    /// Prove on your own bars that a pipeline does not look ahead, repaint, or depend on batches and threads
+    Check(CheckArgs),
     /// Show the plan of a pipeline: operators, warm-up, size of state
     Explain(FileArgs),
     /// Check a pipeline file; all errors at once
@@ -253,6 +257,30 @@ pub(crate) struct RunArgs {
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a page for people to this file: charts, tables, warnings, all in one
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RerunArgs {
+    /// The run, as the table 'runs' names it
+    pub(crate) run_id: String,
+    /// Symbols that are computed at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print the report that 'run' prints, too
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Print the digest of every output and symbol
+    #[arg(long)]
+    pub(crate) chains: bool,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the run's page to this file
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -352,6 +380,36 @@ pub(crate) enum Of {
 pub(crate) struct PboArgs {
     /// The id of a sweep, or a CSV or Parquet file of returns: rows set,time,return, or a column per set
     pub(crate) of: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// The pipeline file
+    pub(crate) file: PathBuf,
+    /// Bars up to this event time are warm-up [default: what the columns need, at most a third of the bars]
+    #[arg(long, value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Last event time, inclusive [default: all there is]
+    #[arg(long, value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// The last bars of each symbol that are used; 0: all
+    #[arg(long, default_value_t = 50_000)]
+    pub(crate) bars: usize,
+    /// Override a parameter
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Check these symbols instead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Where cuts lie
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Symbols that are checked at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

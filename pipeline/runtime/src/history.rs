@@ -54,7 +54,7 @@ pub async fn history(
     let mut waiting: Vec<Option<KeyTask>> = tasks.into_iter().map(Some).collect();
     let mut idle: BTreeSet<(Micros, usize)> = (0..waiting.len()).map(|i| (Micros::MIN, i)).collect();
     let mut running: JoinSet<Result<Stepped, RunError>> = JoinSet::new();
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(waiting.len());
     loop {
         while running.len() < run.parallel.max(1) {
             let Some(next) = idle.iter().copied().find(|(_, at)| !tail.waits(*at)) else { break };
@@ -70,7 +70,7 @@ pub async fn history(
         };
         let Some(joined) = joined else { break };
         let done = joined.map_err(|e| RunError::Internal(format!("a task ended early: {e}")))??;
-        tally.rows(&done.times, run.from);
+        tally.rows(done.at, &done.times, run.from);
         tail.give(outlets, done.at, done.at, done.given, done.ended).await?;
         if let Some(time) = done.complete {
             tail.complete(outlets, done.at, time).await?;

@@ -11,6 +11,7 @@
 //! [`Sink`](candleflow_schema::Sink)s. A run over the same rows gives the same [`Outcome`], live or over history, for
 //! any number of threads and any batches.
 
+pub mod check;
 pub mod error;
 pub mod history;
 pub mod last;
@@ -25,6 +26,6 @@ pub use error::RunError;
 pub use history::{HistoryRun, KeyTask, Progress, history};
 pub use last::Last;
 pub use live::{Live, live};
-pub use outcome::Outcome;
+pub use outcome::{KeyInput, Outcome};
 pub use outlets::Outlets;
 pub use tail::Tail;

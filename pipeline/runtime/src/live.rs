@@ -51,7 +51,8 @@ struct Driver<'r, 'o> {
 pub async fn live(run: Live<'_>, tail: impl Into<Tail>, outlets: &mut Outlets) -> Result<Outcome, RunError> {
     let places = run.keys.iter().enumerate().map(|(i, (s, _))| (s.clone(), i)).collect();
     let known = vec![Micros::MIN; run.keys.len()];
-    let mut driver = Driver { run, places, known, tail: tail.into(), outlets, tally: Tally::default() };
+    let tally = Tally::new(run.keys.len());
+    let mut driver = Driver { run, places, known, tail: tail.into(), outlets, tally };
     let mut commits = every(COMMIT_EVERY);
     while !driver.arrived() {
         let stop = driver.run.stop.clone();
@@ -113,7 +114,7 @@ impl Driver<'_, '_> {
             return Ok(());
         }
         telemetry::rows_in(rows.num_rows());
-        self.tally.rows(times, self.run.from);
+        self.tally.rows(place, times, self.run.from);
         let given = self.chain(place, |chain| chain.process(rows))?;
         self.give(place, given, false).await
     }

@@ -126,7 +126,7 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
     let sets = sets.into_iter().map(SetState::new).collect();
     let mut state = State { keys: states, sets, from: run.from, threads: run.threads.max(1) };
     let mut idle: BTreeSet<(Micros, usize)> = (0..count).map(|key| (Micros::MIN, key)).collect();
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(count);
     // The key that is furthest behind goes next, slice by slice, so that no set holds more than a slice per key.
     let mut waiting: Vec<Option<RecordBatch>> = vec![None; count];
     while let Some((_, key)) = idle.pop_first() {
@@ -146,7 +146,7 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
                 waiting[key] = (rows.num_rows() > SLICE).then(|| rows.slice(SLICE, rows.num_rows() - SLICE));
                 let time = find("sweep", &slice.schema(), "time").map_err(|e| state.failed(key, e))?;
                 let times = times("sweep", &slice, time).map_err(|e| state.failed(key, e))?.to_vec();
-                tally.rows(&times, run.from);
+                tally.rows(key, &times, run.from);
                 (Work::Rows(slice), times.last().copied())
             }
             Some(Input::Complete { time, .. }) => (Work::Complete(time), Some(time)),

@@ -7,7 +7,7 @@
 //! ```
 //! The one place where history and live agree on it.
 
-use crate::{Last, Outlets, RunError};
+use crate::{Last, Outlets, RunError, last::Watch};
 use candleflow_schema::Micros;
 use candleflow_stream::{Given, Notes, OperatorError, Portfolio, portfolio::ALL};
 
@@ -31,6 +31,12 @@ impl From<Option<Last>> for Tail {
 }
 
 impl Tail {
+    /// With somebody who hears of every step of every account.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { last: self.last.map(|last| last.watched(watch)), ..self }
+    }
+
     /// One account over all keys; `last` is made with [`Last::portfolio`], the outlets have the key [`ALL`] too.
     pub fn portfolio(portfolio: Portfolio, last: Last) -> Self {
         Self { last: Some(last), portfolio: Some(portfolio), notes: Notes::default() }

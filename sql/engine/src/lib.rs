@@ -4,6 +4,7 @@
 //! `candleflow-stream`; [`session()`] is the DataFusion session in which both happen.
 //! [`query::Sql`] answers read-only SQL over the lake's tables as [`catalog`] shows them.
 
+mod called;
 pub mod catalog;
 pub mod compile;
 pub mod explain;

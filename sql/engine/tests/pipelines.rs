@@ -104,6 +104,21 @@ fn equal_subexpressions_are_computed_once() {
     assert_eq!(plan.matches("= ema(close, 12,").count(), 1, "{plan}");
 }
 
+#[test]
+fn hidden_columns_are_called_what_they_compute() {
+    let session = session();
+    let compiled = compiled(&session, EXAMPLES[0].1, "BTCUSDT");
+    let called: Vec<String> = compiled.called().into_values().collect();
+    let rules: Vec<&String> = called.iter().filter(|c| c.starts_with("rule")).collect();
+    assert!(rules.iter().any(|r| r.contains("fast") && r.contains("slow") && r.contains("trend")), "{called:?}");
+    assert!(called.iter().all(|c| !c.contains("__") && !c.contains("Float64(")), "{called:?}");
+    // Every one of them is a column of the chain that shows all.
+    let chain = compiled.open_chain(&session.state(), &Binding { from: i64::MIN, ..Binding::default() }).unwrap();
+    let schema = chain.columns_schema().unwrap();
+    assert!(compiled.called().keys().all(|name| schema.index_of(name).is_ok()), "{schema}");
+    assert_eq!(schema.field(2).name(), "time");
+}
+
 /// The values of one column over a made-up market.
 fn values(expression: &str, rows: usize) -> Vec<Option<f64>> {
     let session = session();

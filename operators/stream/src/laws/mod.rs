@@ -9,7 +9,7 @@
 
 mod observed;
 
-pub use observed::{Difference, Observed, observe};
+pub use observed::{Difference, Observed, Unlawful, observe, rows_differ};
 
 use crate::chain::Chain;
 use arrow::array::RecordBatch;
@@ -48,7 +48,10 @@ pub fn check(make: &(dyn Fn() -> Chain + Sync), input: &RecordBatch, cuts: &[usi
     }
     let (one, two) = thread::scope(|scope| {
         let other = scope.spawn(|| observe(make, input, &[11], &[]));
-        (observe(make, input, &[11], &[]), other.join().unwrap_or_else(|_| Err("a thread panicked".into())))
+        (
+            observe(make, input, &[11], &[]),
+            other.join().unwrap_or_else(|_| Err(Unlawful::Failed("a thread panicked".into()))),
+        )
     });
     same(&one?, "law 4 (again)")?;
     same(&two?, "law 4 (another thread)")

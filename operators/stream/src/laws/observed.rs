@@ -113,7 +113,7 @@ fn differs(a: &BTreeMap<Output, RecordBatch>, b: &BTreeMap<Output, RecordBatch>,
 }
 
 /// The first column that differs over the rows that both have, else the first row that one lacks.
-pub(super) fn rows_differ(output: Output, a: &RecordBatch, b: &RecordBatch, last: bool) -> Option<Difference> {
+pub fn rows_differ(output: Output, a: &RecordBatch, b: &RecordBatch, last: bool) -> Option<Difference> {
     if a == b {
         return None;
     }
@@ -134,6 +134,31 @@ pub(super) fn rows_differ(output: Output, a: &RecordBatch, b: &RecordBatch, last
     })
 }
 
+/// Why a chain could not be observed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unlawful {
+    /// It cannot be made, or fails on its input.
+    #[error("{0}")]
+    Failed(String),
+    /// Law 2: a snapshot is not taken back as it was.
+    #[error("law 2: {0}")]
+    Restored(String),
+    /// Law 5: a snapshot is larger than was stated.
+    #[error("law 5: {size} bytes of state, {bound} were stated")]
+    TooLarge {
+        /// What it has.
+        size: usize,
+        /// What was stated.
+        bound: usize,
+    },
+}
+
+impl From<Unlawful> for String {
+    fn from(error: Unlawful) -> String {
+        error.to_string()
+    }
+}
+
 /// Gives `input` to a fresh chain in batches of these sizes, in turn, with a snapshot into another fresh chain at each of
 /// `cuts` (rows from the start).
 ///
@@ -144,30 +169,33 @@ pub fn observe(
     input: &RecordBatch,
     sizes: &[usize],
     cuts: &[usize],
-) -> Result<Observed, String> {
+) -> Result<Observed, Unlawful> {
+    let make = || make().map_err(Unlawful::Failed);
+    let failed = |e: crate::operator::OperatorError| Unlawful::Failed(e.to_string());
     let mut chain = make()?;
     let mut rows = Given::default();
     let (mut at, mut sizes) = (0, sizes.iter().cycle());
     while at < input.num_rows() {
         let next_cut = cuts.iter().filter(|c| **c > at).min().copied().unwrap_or(usize::MAX);
         let size = (*sizes.next().unwrap_or(&1)).min(input.num_rows() - at).min(next_cut - at);
-        rows.append(chain.process(input.slice(at, size)).map_err(|e| e.to_string())?);
+        rows.append(chain.process(input.slice(at, size)).map_err(failed)?);
         at += size;
         if cuts.contains(&at) {
             let bytes = chain.snapshot();
             chain = make()?;
-            chain.restore(&bytes).map_err(|e| format!("law 2: {e}"))?;
+            chain.restore(&bytes).map_err(|e| Unlawful::Restored(e.to_string()))?;
             if chain.snapshot() != bytes {
-                return Err("law 2: a restored chain saves other bytes".into());
+                return Err(Unlawful::Restored("a restored chain saves other bytes".into()));
             }
         }
         let (size, bound) = (chain.snapshot().len(), chain.state_bound());
         if size > bound {
-            return Err(format!("law 5: {size} bytes of state, {bound} were stated"));
+            return Err(Unlawful::TooLarge { size, bound });
         }
     }
-    let last = chain.finish().map_err(|e| e.to_string())?;
-    Ok(Observed { rows: gather(rows.outputs)?, last: gather(last.outputs)?, steps: rows.steps, finish: last.finish })
+    let last = chain.finish().map_err(failed)?;
+    let all = |outputs| gather(outputs).map_err(Unlawful::Failed);
+    Ok(Observed { rows: all(rows.outputs)?, last: all(last.outputs)?, steps: rows.steps, finish: last.finish })
 }
 
 /// Rows by output, each as one batch.

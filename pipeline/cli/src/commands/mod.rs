@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod archive;
+mod check;
 mod data;
 mod demo;
 mod exchange;
@@ -12,6 +13,7 @@ mod metrics;
 mod monte_carlo;
 mod pbo;
 mod plan;
+mod rerun;
 mod run;
 mod serve;
 mod sql;
@@ -42,6 +44,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::WalkForward(args) => walk_forward::walk_forward(args, &settings).await,
         Command::MonteCarlo(args) => monte_carlo::monte_carlo(args, &settings).await,
         Command::Pbo(args) => pbo::pbo(&args, &settings).await,
+        Command::Rerun(args) => rerun::rerun(args, &settings).await,
+        Command::Check(args) => check::check(args, &settings).await,
         Command::Explain(args) => plan::explain(&args),
         Command::Validate(args) => plan::validate(&args),
         Command::Schema => plan::schema(),

@@ -6,7 +6,7 @@ const EMA: &str = include_str!("../../../../examples/ema-cross.yaml");
 const DIP: &str = include_str!("../../../../examples/dip-buyer.yaml");
 const INDICATORS: &str = include_str!("../../../../examples/indicators.yaml");
 
-fn home_with_bars(symbols: &[&str]) -> Option<Home> {
+pub(crate) fn home_with_bars(symbols: &[&str]) -> Option<Home> {
     let folder = shared()?.join("klines_1m");
     let home = Home::new();
     let files: Vec<String> =

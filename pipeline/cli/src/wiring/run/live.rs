@@ -5,8 +5,9 @@
 
 use super::{
     input::warmup,
+    inputs::Inputs,
     keep::{Facts, attach, finished, keep, run_id},
-    prepare::{Prepared, optimistic},
+    prepare::Prepared,
     statics::{noted, statics},
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         live_source::LakeThenTopic,
         report::Report,
         signals,
+        story::Telling,
     },
 };
 use candleflow_config::document::SinkDef;
@@ -95,6 +97,7 @@ pub(crate) async fn on_topic(
     for compiled in &prepared.compiled {
         keys.push((Symbol::from(compiled.symbol.as_str()), prepared.chain(compiled, &binding)?));
     }
+    let telling = Telling::new(prepared, args.report.is_some());
     let mut outlets = Outlets::new(prepared.keys());
     if !args.dry {
         for output in prepared.tables() {
@@ -118,18 +121,21 @@ pub(crate) async fn on_topic(
     let tail = prepared.tail(&keys.iter().map(|(_, chain)| chain).collect::<Vec<_>>(), &binding)?;
     let run = Live {
         keys,
-        source: Box::new(source),
+        source: telling.tapped(Box::new(source), from),
         pipeline: &prepared.canonical,
         from,
         to: args.to,
         progress,
         stop: cancel,
     };
-    let outcome = live(run, tail, &mut outlets).await?;
+    let outcome = live(run, telling.watched(tail), &mut outlets).await?;
     warnings.extend(noted(outcome.notes));
     let to = args.to.or(outcome.range.map(|(_, to)| to)).unwrap_or(from);
     let version = i64::try_from(handover.klines_version).ok();
-    let facts = Facts { run_id: run_id.clone(), mode: "live", started, from, to, version };
+    let border = |symbol: &Symbol| handover.symbols.get(&**symbol).map(|sides| sides.border);
+    let inputs = Inputs::new(from, &prepared.overrides, version);
+    let inputs = inputs.pinned_as(&handover.pin).with_keys(&symbols, &outcome.inputs, border);
+    let facts = Facts { run_id: run_id.clone(), mode: "live", started, from, to, version, inputs };
     if !args.dry {
         keep(lake, prepared, &outcome, &facts).await?;
     }
@@ -138,11 +144,6 @@ pub(crate) async fn on_topic(
         (unusable > 0)
             .then(|| format!("{unusable} records of the topic {} could not be used: see the log", handover.topic)),
     );
-    Ok(Report {
-        run_id: (!args.dry).then_some(run_id),
-        outcome,
-        warnings,
-        elapsed: clock.elapsed(),
-        optimistic: optimistic(prepared),
-    })
+    let run_id = (!args.dry).then_some(run_id);
+    Ok(Report::new(prepared, "live", run_id, outcome, telling.finish(), warnings, clock.elapsed()))
 }

@@ -31,7 +31,7 @@ const WAIT: Duration = Duration::from_millis(500);
 
 /// Reads it, and says what a reader of the result should know. A live run waits for the filters that its sync is about to
 /// write, until `wait` is cancelled.
-pub(super) async fn statics(
+pub(crate) async fn statics(
     prepared: &Prepared,
     lake: &Lake,
     wait: Option<&CancellationToken>,
