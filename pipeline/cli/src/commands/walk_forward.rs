@@ -7,12 +7,12 @@ use crate::{
     talk::{print, say},
     wiring::{
         self,
-        report::number,
         research::{self, Study},
         run::announce,
     },
 };
 use candleflow_kernels::metrics::CATALOGUE;
+use candleflow_report::figure;
 use std::process::ExitCode;
 
 pub(super) async fn walk_forward(args: WalkForwardArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(super) async fn walk_forward(args: WalkForwardArgs, settings: &Settings) -> 
         print("all test windows together, one after the other:")?;
         for (metric, value) in CATALOGUE.iter().zip(&walked.metrics) {
             if let Some(value) = value {
-                print(&format!("  {:<24} {:>16}", metric.name, number(*value, metric.unit)))?;
+                print(&format!("  {:<24} {:>16}", metric.name, figure(*value, metric.unit)))?;
             }
         }
         print(&format!("run     {}", walked.run_id))?;

@@ -134,16 +134,6 @@ impl Report {
     }
 }
 
-pub(crate) fn number(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Money => format!("{value:.2}"),
-        Unit::Fraction | Unit::FractionPerYear => format!("{:.3} %", value * 100.0),
-        Unit::Count | Unit::Bars => format!("{value:.0}"),
-        Unit::Days => format!("{value:.2} d"),
-        _ => format!("{value:.4}"),
-    }
-}
-
 /// Columns of the terminal, or of what stands in for one.
 fn width() -> Width {
     let given = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn rows(text: &str, output: Output) -> String {
     let session = session();
     let compiled = compiled(&session, text, "BTCUSDT");
-    let mut chain = compiled.chain(&session.state(), &Binding { columns: false, from: i64::MIN }).unwrap();
+    let mut chain = compiled.chain(&session.state(), &Binding { from: i64::MIN, ..Binding::default() }).unwrap();
     let given = chain.process(laws::market("BTCUSDT", 11, 600)).unwrap();
     let batches: Vec<_> = given.outputs.into_iter().filter(|(o, _)| *o == output).map(|(_, b)| b).collect();
     pretty_format_batches(&batches).unwrap().to_string()
@@ -174,7 +174,7 @@ proptest! {
         let Some(compiled) = compile(&document, "BTCUSDT", &session.state(), &mut errors) else {
             return Err(TestCaseError::fail(format!("{errors}\n{text}")));
         };
-        let binding = Binding { columns: false, from: i64::MIN };
+        let binding = Binding { from: i64::MIN, ..Binding::default() };
         let make = || compiled.chain(&session.state(), &binding).expect("a good plan");
         let input = laws::market("BTCUSDT", seed, rows);
         laws::check(&make, &input, &cuts).map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?;

@@ -31,7 +31,7 @@ use candleflow_kernels::{
     metrics::{Metrics, metric_index},
     money::Money,
 };
-use candleflow_lake::{At, KLINES_TABLE, Lake, Pinned};
+use candleflow_lake::{KLINES_TABLE, Lake, Pinned};
 use candleflow_runtime::{
     last::metrics_rows,
     outlets::metrics_digest,
@@ -81,8 +81,7 @@ pub(crate) async fn walk(
     };
     super::check_metric("walk_forward.choose", &walk.choose.value)?;
     let started = SystemClock.now();
-    let (at, version) = pinned(lake).await?;
-    let At::Files(files) = at else { return Err(anyhow::anyhow!("a pinned state is a list of files")) };
+    let (files, version) = pinned(lake).await?;
     let bars = Bars::open(study, lake, &files, to.unwrap_or(Micros::MAX)).await?;
     let steps = steps(study, &bars, walk, from, to)?;
     let name = study.prepared.document.name.value.clone();
