@@ -34,7 +34,7 @@ impl Window {
 
     /// The last `n` values, or as many as there are, oldest first.
     #[inline(always)]
-    pub(super) fn last(&self) -> &[f64] {
+    pub(crate) fn last(&self) -> &[f64] {
         if self.full { &self.twice[self.pos..self.pos + self.n] } else { &self.twice[..self.pos] }
     }
 

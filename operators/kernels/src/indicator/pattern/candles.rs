@@ -230,6 +230,12 @@ pub(super) fn any<const N: usize>(conditions: [bool; N]) -> bool {
     any
 }
 
+/// The first condition if so, else the second; looks at both.
+#[inline(always)]
+pub(super) fn either(so: bool, first: bool, second: bool) -> bool {
+    (so & first) | (!so & second)
+}
+
 /// `value` if so, else 0.
 #[inline(always)]
 pub(super) fn signal(so: bool, value: f64) -> f64 {

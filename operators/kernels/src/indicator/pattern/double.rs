@@ -47,7 +47,7 @@ pub(super) const CDLDOJISTAR: Indicator = cdl::<11>("cdldojistar", "doji star: d
 
 #[inline(always)]
 fn cdldojistar<const N: usize>(at: &At<'_, N>, _: f64) -> f64 {
-    let beyond = if at.white(1) { at.gap_up(0, 1) } else { at.gap_down(0, 1) };
+    let beyond = either(at.white(1), at.gap_up(0, 1), at.gap_down(0, 1));
     let found = all([at.body(1) > at.usual(0), at.body(0) <= at.usual(1), beyond]);
     signal(found, -at.color(1) * 100.0)
 }
@@ -246,7 +246,7 @@ fn cdlshootingstar<const N: usize>(at: &At<'_, N>, _: f64) -> f64 {
 /// Two marubozu of opposite color with a gap between them.
 #[inline(always)]
 fn kicked<const N: usize>(at: &At<'_, N>) -> bool {
-    let gap = if at.black(1) { at.jump_up(0, 1) } else { at.jump_down(0, 1) };
+    let gap = either(at.black(1), at.jump_up(0, 1), at.jump_down(0, 1));
     let first = all([at.body(1) > at.usual(0), at.upper(1) < at.usual(2), at.lower(1) < at.usual(2)]);
     let second = all([at.body(0) > at.usual(1), at.upper(0) < at.usual(3), at.lower(0) < at.usual(3)]);
     all([at.color(1) == -at.color(0), first, second, gap])

@@ -44,18 +44,17 @@ pub(super) const CDL3LINESTRIKE: Indicator =
 
 #[inline(always)]
 fn cdl3linestrike<const N: usize>(at: &At<'_, N>, _: f64) -> f64 {
-    let struck = if at.white(1) {
-        all([at.close(1) > at.close(2), at.close(2) > at.close(3), at.open(0) > at.close(1), at.close(0) < at.open(3)])
-    } else {
-        all([at.close(1) < at.close(2), at.close(2) < at.close(3), at.open(0) < at.close(1), at.close(0) > at.open(3)])
-    };
+    let struck_down =
+        all([at.close(1) > at.close(2), at.close(2) > at.close(3), at.open(0) > at.close(1), at.close(0) < at.open(3)]);
+    let struck_up =
+        all([at.close(1) < at.close(2), at.close(2) < at.close(3), at.open(0) < at.close(1), at.close(0) > at.open(3)]);
     let found = all([
         at.color(3) == at.color(2),
         at.color(2) == at.color(1),
         at.color(0) == -at.color(1),
         opens_near(at, 2, at.usual(0)),
         opens_near(at, 1, at.usual(1)),
-        struck,
+        either(at.white(1), struck_down, struck_up),
     ]);
     signal(found, at.color(1) * 100.0)
 }
@@ -95,17 +94,14 @@ pub(super) const CDLBREAKAWAY: Indicator =
 fn cdlbreakaway<const N: usize>(at: &At<'_, N>, _: f64) -> f64 {
     let falls = |newer: usize| all([at.high(newer) < at.high(newer + 1), at.low(newer) < at.low(newer + 1)]);
     let rises = |newer: usize| all([at.high(newer) > at.high(newer + 1), at.low(newer) > at.low(newer + 1)]);
-    let turned = if at.black(4) {
-        all([at.gap_down(3, 4), falls(2), falls(1), at.close(0) > at.open(3), at.close(0) < at.close(4)])
-    } else {
-        all([at.gap_up(3, 4), rises(2), rises(1), at.close(0) < at.open(3), at.close(0) > at.close(4)])
-    };
+    let up = all([at.gap_down(3, 4), falls(2), falls(1), at.close(0) > at.open(3), at.close(0) < at.close(4)]);
+    let down = all([at.gap_up(3, 4), rises(2), rises(1), at.close(0) < at.open(3), at.close(0) > at.close(4)]);
     let found = all([
         at.body(4) > at.usual(0),
         at.color(4) == at.color(3),
         at.color(3) == at.color(1),
         at.color(1) == -at.color(0),
-        turned,
+        either(at.black(4), up, down),
     ]);
     signal(found, at.color(0) * 100.0)
 }

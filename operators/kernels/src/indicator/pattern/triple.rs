@@ -35,17 +35,14 @@ pub(super) const CDL3INSIDE: Indicator =
 
 #[inline(always)]
 fn cdl3inside<const N: usize>(at: &At<'_, N>, _: f64) -> f64 {
-    let turned = if at.white(2) {
-        all([at.black(0), at.close(0) < at.open(2)])
-    } else {
-        all([at.white(0), at.close(0) > at.open(2)])
-    };
+    let down = all([at.black(0), at.close(0) < at.open(2)]);
+    let up = all([at.white(0), at.close(0) > at.open(2)]);
     let found = all([
         at.body(2) > at.usual(0),
         at.body(1) <= at.usual(1),
         at.top(1) < at.top(2),
         at.bottom(1) > at.bottom(2),
-        turned,
+        either(at.white(2), down, up),
     ]);
     signal(found, -at.color(2) * 100.0)
 }
@@ -424,7 +421,7 @@ pub(super) const CDLXSIDEGAP3METHODS: Indicator =
 
 #[inline(always)]
 fn cdlxsidegap3methods<const N: usize>(at: &At<'_, N>, _: f64) -> f64 {
-    let gap = if at.white(2) { at.gap_up(1, 2) } else { at.gap_down(1, 2) };
+    let gap = either(at.white(2), at.gap_up(1, 2), at.gap_down(1, 2));
     let found = all([
         at.color(2) == at.color(1),
         at.color(1) == -at.color(0),
