@@ -4,7 +4,6 @@
 //! given [`PATIENCE`] on the wall to end.
 
 use crate::{
-    archive,
     clock::MarketClock,
     config::{AtEnd, EmptyBars, ExchangeConfig, Limits},
     control,
@@ -20,7 +19,6 @@ use axum::{
     extract::connect_info::{Connected, IntoMakeServiceWithConnectInfo},
     middleware::map_response,
     response::Response,
-    routing::get,
     serve::{IncomingStream, Listener, ListenerExt},
 };
 use candleflow_schema::time;
@@ -176,7 +174,7 @@ pub async fn serve(
     if config.at_end == AtEnd::Stop {
         exchange.tasks.spawn(stop_at_end(exchange.clone()));
     }
-    let mut router = Router::new().merge(ws::routes()).route(archive::ROUTE, get(archive::answer));
+    let mut router = Router::new().merge(ws::routes());
     if config.control {
         router = router.nest("/control", control::routes());
     }

@@ -5,8 +5,7 @@
 //! counted. State: the last event time and the count.
 
 use crate::{
-    columns::{extended, find, times},
-    detail::{self, DETAIL},
+    columns::{find, times},
     operator::{Emit, Operator, OperatorError, take},
 };
 use arrow::{
@@ -44,23 +43,17 @@ pub const EXACT: [&str; 4] = ["__open", "__high", "__low", "__close"];
 
 /// The first operator of every chain.
 pub struct Intake {
-    schema: SchemaRef,
     last: Micros,
     dropped: u64,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { schema: SCHEMA.clone(), last: Micros::MIN, dropped: 0 }
+        Self { last: Micros::MIN, dropped: 0 }
     }
 }
 
 impl Intake {
-    /// For bars that come with the finer bars inside them.
-    pub fn detailed() -> Self {
-        Self { schema: extended(&SCHEMA, [detail::field()]), ..Self::default() }
-    }
-
     /// Leaves out the rows that are not later than the last, if there are any.
     fn in_order(&mut self, batch: RecordBatch) -> Result<RecordBatch, OperatorError> {
         let column = find(NAME, &batch.schema(), "time")?;
@@ -93,7 +86,7 @@ impl Operator for Intake {
     }
 
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        SCHEMA.clone()
     }
 
     fn process(&mut self, batch: RecordBatch, out: &mut Emit) -> Result<(), OperatorError> {
@@ -122,10 +115,7 @@ impl Operator for Intake {
             let exact: Int64Array = decimal(name)?.unary(|v| v as i64);
             columns.push(Arc::new(exact));
         }
-        if self.schema.fields().len() > columns.len() {
-            columns.push(column(DETAIL)?.clone());
-        }
-        let rows = RecordBatch::try_new(self.schema.clone(), columns);
+        let rows = RecordBatch::try_new(SCHEMA.clone(), columns);
         out.rows.push(rows.map_err(|error| OperatorError::Columns { operator: NAME, error })?);
         Ok(())
     }
@@ -133,10 +123,6 @@ impl Operator for Intake {
     fn advance(&mut self, time: Micros, _out: &mut Emit) -> Result<(), OperatorError> {
         self.last = self.last.max(time);
         Ok(())
-    }
-
-    fn dropped(&self) -> u64 {
-        self.dropped
     }
 
     fn snapshot(&self, out: &mut Vec<u8>) {

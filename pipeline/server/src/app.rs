@@ -2,7 +2,7 @@
 
 use crate::{
     around::around,
-    equity, health, indicators, klines, outputs,
+    equity, health, klines, outputs,
     problem::{BadParameter, Problem},
     runs,
     serve::ServeLimits,
@@ -92,7 +92,6 @@ impl State {
     tags(
         (name = "runs", description = "What runs have done"),
         (name = "market", description = "Bars as they are stored"),
-        (name = "indicators", description = "What can be computed over bars"),
         (name = "sql", description = "Questions of any kind"),
         (name = "service", description = "The server itself")
     ),
@@ -113,8 +112,6 @@ fn routes() -> OpenApiRouter<State> {
         .routes(routes!(outputs::metrics))
         .routes(routes!(equity::equity))
         .routes(routes!(klines::klines))
-        .routes(routes!(indicators::all))
-        .routes(routes!(indicators::one))
         .routes(routes!(sql::query))
 }
 

@@ -15,7 +15,6 @@ mod around;
 mod cursor;
 mod equity;
 mod health;
-mod indicators;
 mod klines;
 mod outputs;
 mod params;

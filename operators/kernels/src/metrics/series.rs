@@ -19,8 +19,6 @@ pub enum Variant {
     Vectorbt,
     /// Geometric means, and a deviation of compounded returns.
     BacktestingPy,
-    /// Profits of closed trades; over returns alone the same as the house's.
-    Freqtrade,
 }
 
 impl Variant {
@@ -32,7 +30,6 @@ impl Variant {
             "quantstats" => Variant::Quantstats,
             "vectorbt" => Variant::Vectorbt,
             "backtesting_py" => Variant::BacktestingPy,
-            "freqtrade" => Variant::Freqtrade,
             _ => return None,
         })
     }

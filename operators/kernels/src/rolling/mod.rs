@@ -13,7 +13,6 @@ mod extreme_at;
 mod lag;
 mod moments;
 mod order;
-mod short;
 mod sum;
 mod weighted;
 mod window;

@@ -1,6 +1,6 @@
 //! Rows of the strategy as columns: `orders`, `trades`, `equity`.
 
-use crate::operator::{Emit, OperatorError, Output};
+use crate::operator::OperatorError;
 use arrow::{
     array::{
         ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -11,7 +11,7 @@ use arrow::{
 };
 use candleflow_kernels::{
     money::Money,
-    strategy::{EquityRow, Events, OrderRow, Side, TradeRow},
+    strategy::{EquityRow, OrderRow, Side, TradeRow},
 };
 use candleflow_schema::tables::{MONEY, PRICE, timestamp};
 use std::sync::{Arc, LazyLock};
@@ -88,7 +88,7 @@ pub static TRADES: LazyLock<SchemaRef> = LazyLock::new(|| {
     ])
 });
 
-/// `equity`: one row per bar; `symbol` is [`ALL`](crate::portfolio::ALL) for an account over all symbols.
+/// `equity`: one row per bar.
 pub static EQUITY: LazyLock<SchemaRef> = LazyLock::new(|| {
     schema(vec![
         ("symbol", TEXT, false),
@@ -152,37 +152,11 @@ fn finish(schema: &SchemaRef, columns: Result<Vec<ArrayRef>, ArrowError>) -> Res
     batch.map_err(|error| OperatorError::Columns { operator: super::NAME, error })
 }
 
-/// Puts rows into the outputs. `symbol` names an account's symbol by its place, `account` the account.
-pub(crate) fn emit<'s>(
-    events: &Events,
-    equities: &[EquityRow],
-    symbol: &dyn Fn(u32) -> &'s str,
-    account: &str,
-    tags: &[String],
-    out: &mut Emit,
-) -> Result<(), OperatorError> {
-    let outputs = &mut out.given.outputs;
-    if !events.orders.is_empty() {
-        outputs.push((Output::Orders, orders(symbol, tags, &events.orders)?));
-    }
-    if !events.trades.is_empty() {
-        outputs.push((Output::Trades, trades(symbol, tags, &events.trades)?));
-    }
-    if !equities.is_empty() {
-        outputs.push((Output::Equity, equity(account, equities)?));
-    }
-    Ok(())
-}
-
-fn orders<'s>(
-    symbol: &dyn Fn(u32) -> &'s str,
-    tags: &[String],
-    rows: &[OrderRow],
-) -> Result<RecordBatch, OperatorError> {
+pub(super) fn orders(symbol: &str, tags: &[String], rows: &[OrderRow]) -> Result<RecordBatch, OperatorError> {
     let all = || rows.iter();
     let columns = || {
         Ok(vec![
-            words(all().map(|r| symbol(r.symbol))),
+            words(all().map(|_| symbol)),
             times(all().map(|r| Some(r.time))),
             times(all().map(|r| r.fill_time)),
             ints(all().map(|r| Some(r.order as i64))),
@@ -206,15 +180,11 @@ fn orders<'s>(
     finish(&ORDERS, columns())
 }
 
-fn trades<'s>(
-    symbol: &dyn Fn(u32) -> &'s str,
-    tags: &[String],
-    rows: &[TradeRow],
-) -> Result<RecordBatch, OperatorError> {
+pub(super) fn trades(symbol: &str, tags: &[String], rows: &[TradeRow]) -> Result<RecordBatch, OperatorError> {
     let all = || rows.iter();
     let columns = || {
         Ok(vec![
-            words(all().map(|r| symbol(r.symbol))),
+            words(all().map(|_| symbol)),
             times(all().map(|r| Some(r.time))),
             times(all().map(|r| r.fill_time)),
             truths(all().map(|r| r.open)),
@@ -251,7 +221,7 @@ fn trades<'s>(
     finish(&TRADES, columns())
 }
 
-fn equity(symbol: &str, rows: &[EquityRow]) -> Result<RecordBatch, OperatorError> {
+pub(super) fn equity(symbol: &str, rows: &[EquityRow]) -> Result<RecordBatch, OperatorError> {
     let all = || rows.iter();
     let columns = || {
         Ok(vec![

@@ -3,6 +3,7 @@
 use crate::{
     args::{Format, SweepArgs},
     exit::usage,
+    output::Output,
     settings::Settings,
     talk::{print, say},
     wiring::{
@@ -12,7 +13,7 @@ use crate::{
     },
 };
 use candleflow_schema::time;
-use std::process::ExitCode;
+use std::{io::BufWriter, process::ExitCode};
 
 pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     research::check_metric("--by", &args.by)?;
@@ -38,7 +39,9 @@ pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Resul
     let swept = research::sweep(&study, &lake, &wish, cancel).await?;
     let params: Vec<String> = study.sweep.axes.iter().map(|axis| axis.name.value.clone()).collect();
     let best = swept.trials.top(&lake, &swept.run_id, &args.by, args.top, &params).await?;
-    research::show(&best, args.format)?;
+    let mut output = Output::new(args.format, best.schema(), Box::new(BufWriter::new(std::io::stdout())))?;
+    output.write(&best)?;
+    output.finish()?;
     if args.format == Format::Table {
         print(&format!("sets    {}", swept.trials.len()))?;
         if let Some(found) = Overfit::of(&research::of_sets(&lake, &swept.run_id).await?) {

@@ -45,14 +45,13 @@ impl Dema {
 }
 
 impl Step<1, 1> for Dema {
-    #[inline(always)]
+    #[inline]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let [one] = self.one.step(x);
         let two = feed(&mut self.two, one);
         [2.0 * one - two]
     }
 
-    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut one = [0.0; BLOCK];
         let one = &mut one[..y.len()];
@@ -85,7 +84,7 @@ impl Tema {
 }
 
 impl Step<1, 1> for Tema {
-    #[inline(always)]
+    #[inline]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let [one] = self.one.step(x);
         let two = feed(&mut self.two, one);
@@ -93,7 +92,6 @@ impl Step<1, 1> for Tema {
         [three + (3.0 * one - 3.0 * two)]
     }
 
-    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let (mut one, mut two) = ([0.0; BLOCK], [0.0; BLOCK]);
         let (one, two) = (&mut one[..y.len()], &mut two[..y.len()]);

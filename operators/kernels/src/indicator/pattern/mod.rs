@@ -5,7 +5,6 @@ mod double;
 mod hikkake;
 mod longer;
 mod single;
-mod tape;
 mod triple;
 
 use super::registry::Indicator;

@@ -12,7 +12,6 @@ mod accounts;
 mod bars;
 mod detail;
 mod laws;
-mod laws_all;
 mod limits;
 mod margin;
 mod orders;
