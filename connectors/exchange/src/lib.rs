@@ -4,6 +4,7 @@
 //! ```text
 //!  bars of the caller ─┐                                ┌─► REST   /api/v3/…     rows as of the clock
 //!  or a seeded market ─┴─► Market (one immutable tape) ─┼─► WS     /ws, /stream  events as the clock reaches them
+//!                                                       ├─► archive /data/spot/… zips of days and months that are over
 //!                              clock: scaled or paced   └─► control /control/…   clock, faults, bans
 //! ```
 //! The whole market is known when the exchange starts and never changes: what REST shows and what a stream sends are
@@ -13,6 +14,7 @@
 //! It does not take orders, keeps no order book and has no signed endpoints: bars do not say enough for that.
 
 mod aggregate;
+mod archive;
 mod clock;
 mod columns;
 mod config;

@@ -4,6 +4,7 @@
 //! given [`PATIENCE`] on the wall to end.
 
 use crate::{
+    archive,
     clock::MarketClock,
     config::{AtEnd, EmptyBars, ExchangeConfig, Limits},
     control,
@@ -19,6 +20,7 @@ use axum::{
     extract::connect_info::{Connected, IntoMakeServiceWithConnectInfo},
     middleware::map_response,
     response::Response,
+    routing::get,
     serve::{IncomingStream, Listener, ListenerExt},
 };
 use candleflow_schema::time;
@@ -174,7 +176,7 @@ pub async fn serve(
     if config.at_end == AtEnd::Stop {
         exchange.tasks.spawn(stop_at_end(exchange.clone()));
     }
-    let mut router = Router::new().merge(ws::routes());
+    let mut router = Router::new().merge(ws::routes()).route(archive::ROUTE, get(archive::answer));
     if config.control {
         router = router.nest("/control", control::routes());
     }

@@ -31,6 +31,7 @@ mod elements;
 mod error;
 mod evidence;
 mod format;
+mod funding;
 mod glance;
 mod inspect;
 mod keep;
@@ -50,6 +51,7 @@ mod window;
 
 pub use error::FileError;
 pub use format::Layout;
+pub use funding::funding;
 pub use inspect::TEXT_KEPT;
 pub use lines::LINE_LIMIT;
 pub use options::Options;
@@ -57,6 +59,21 @@ pub use reader::{CHUNK_ROWS, Chunk, FileReader};
 pub use summary::{GAPS_LISTED, Gap, Gaps, Summary, SymbolSummary};
 
 use std::path::Path;
+
+/// The whole text of a small file, plain or in gzip.
+///
+/// # Errors
+/// The system's, and text that is not UTF-8.
+pub fn text(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let mut text = String::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut text)?;
+    } else {
+        text = String::from_utf8(bytes).map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e))?;
+    }
+    Ok(text)
+}
 
 /// Opens a file with the default [`Options`].
 ///

@@ -11,6 +11,7 @@
 //! | read bars in order | [`Lake::source`] (a [`Source`](candleflow_schema::Source)) or [`Lake::read_klines`] (a cursor per symbol) |
 //! | pin what a run reads | [`Lake::files`] and [`Lake::pin`], later [`Lake::pinned`] and [`At::Files`] |
 //! | know which bars there are | [`Lake::extents`], [`Lake::bars_before`] (where a warm-up begins) |
+//! | read what a topic said first | [`Lake::heard`] |
 //! | write outputs of a run, exactly once | [`Lake::sink`] (a [`Sink`](candleflow_schema::Sink)) |
 //! | append rows, once per id | [`Lake::append_rows`] |
 //! | state or ask what is complete | [`Lake::cover`], [`Lake::coverage`], [`Lake::gaps`] |
@@ -20,7 +21,7 @@
 //! | keep it tidy | [`Lake::upkeep`] under a [`Lake::lease`]: [`Lake::compact`], [`Lake::vacuum`], [`Lake::trim_log`] |
 //!
 //! Reading order: `store`, `spec`, `snapshot`, `table`, `lake`; `known`, `commit` (the heart); `symbols`, `write`, `stage`; `row`, `buffer`, `upsert`,
-//! `restated`, `import`; `file`, `cursor`, `read`, `source`, `extent`;
+//! `restated`, `import`; `file`, `cursor`, `read`, `source`, `extent`, `heard`;
 //! `append`, `sink`; `coverage`; `instruments`; `provider`; `merge`, `compact`, `pins`, `vacuum`, `lease`, `upkeep`.
 //! `append`, `sink`; `coverage`; `provider`; `merge`, `compact`, `pins`, `jobs`, `vacuum`, `lease`, `upkeep`.
 
@@ -33,6 +34,7 @@ mod cursor;
 mod error;
 mod extent;
 mod file;
+mod heard;
 mod import;
 mod instruments;
 mod jobs;

@@ -281,6 +281,57 @@ mod tests {
         assert_eq!(error.to_string(), "column 'f' of type Float32 cannot be part of a digest");
     }
 
+    /// The example of `docs/digest.md`, row by row.
+    fn example() -> RecordBatch {
+        let rows = 0..200i64;
+        let x = |i: i64| match i {
+            i if i % 11 == 3 => None,
+            i if i % 50 == 7 => Some(f64::NAN),
+            24 => Some(-0.0),
+            i => Some(i as f64 / 8.0 - 3.0),
+        };
+        let times = rows.clone().map(|i| 1_619_308_860_000_000 + i * 60_000_000);
+        let times = arrow::array::TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
+        let amounts = Decimal128Array::from_iter_values(rows.clone().map(|i| 1 - i128::from(i) * 10i128.pow(18)));
+        let amounts = amounts.with_precision_and_scale(38, 18).unwrap();
+        let truths = arrow::array::BooleanArray::from_iter(rows.clone().map(|i| Some(i % 3 == 0)));
+        let numbers: Int64Array = rows.clone().map(|i| (i > 0).then_some(-i)).collect();
+        RecordBatch::try_from_iter_with_nullable(vec![
+            ("run_id", Arc::new(StringArray::from(vec!["any"; 200])) as ArrayRef, false),
+            ("symbol", Arc::new(StringArray::from(vec!["BTCUSDT"; 200])) as ArrayRef, false),
+            ("time", Arc::new(times) as ArrayRef, false),
+            ("x", Arc::new(rows.map(x).collect::<Float64Array>()) as ArrayRef, true),
+            ("m", Arc::new(amounts) as ArrayRef, false),
+            ("t", Arc::new(truths) as ArrayRef, false),
+            ("n", Arc::new(numbers) as ArrayRef, true),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn the_documented_example_has_the_documented_digest_and_python_agrees() {
+        let rows = example();
+        let mut chains = Vec::new();
+        for (output, key, n) in [("trades", "BTCUSDT", 200), ("trades.final", "BTCUSDT", 1), ("equity", "ETHUSDT", 0)] {
+            let mut chain = Chain::new(output, key, &rows.schema());
+            chain.update(&rows.slice(0, n)).unwrap();
+            chains.push((output, key, chain));
+        }
+        let mut lines: Vec<String> =
+            chains.iter().map(|(o, k, c)| format!("{o} {k} {} {}\n", c.rows(), c.value())).collect();
+        lines.push(format!("run {}\n", of_run("{}", chains.iter().map(|(o, k, c)| (*o, *k, c)))));
+        let ours = lines.concat();
+        assert!(include_str!("../../../docs/digest.md").contains(&ours), "docs/digest.md must say:\n{ours}");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/digest.py");
+        match std::process::Command::new("python3").arg(script).output() {
+            Ok(said) => assert_eq!(String::from_utf8_lossy(&said.stdout), ours, "{said:?}"),
+            Err(_) => {
+                assert!(std::env::var_os("CI").is_none(), "python3 is missing");
+                eprintln!("skipped: no python3");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn batches_and_snapshots_do_not_matter(

@@ -8,6 +8,7 @@ pub mod bar;
 pub mod decimal;
 pub mod digest;
 pub mod error;
+pub mod funding;
 pub mod instrument;
 pub mod interval;
 pub mod json;
@@ -19,6 +20,7 @@ pub mod time;
 
 pub use bar::{Bar, Defect, KlineRecord, Origin, Symbol};
 pub use error::{ConnectorError, Fault};
+pub use funding::FundingRate;
 pub use instrument::Instrument;
 pub use interval::Interval;
 pub use merge::Merge;

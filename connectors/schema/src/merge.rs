@@ -89,6 +89,16 @@ impl<T> Merge<T> {
         self.lanes.iter().map(|l| l.watermark).min().unwrap_or(Micros::MAX)
     }
 
+    /// How many rows of a key wait.
+    pub fn waiting(&self, key: usize) -> usize {
+        self.lanes[key].rows.len()
+    }
+
+    /// Per key, its watermark and the rows that wait, oldest first.
+    pub fn lanes(&self) -> impl Iterator<Item = (Micros, impl ExactSizeIterator<Item = (Micros, &T)>)> {
+        self.lanes.iter().map(|lane| (lane.watermark, lane.rows.iter().map(|(time, row)| (*time, row))))
+    }
+
     /// How many rows wait.
     pub fn held(&self) -> usize {
         self.held

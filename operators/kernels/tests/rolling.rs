@@ -104,7 +104,7 @@ proptest! {
             let line = weighted.push(x[row]);
             let pair = joint.push(x[row], y[row]);
             if row + 1 < n {
-                prop_assert!(mean.is_nan() && variance.is_nan() && line.plain.is_nan() && pair.is_none());
+                prop_assert!(mean.is_nan() && variance.is_nan() && line.mean.is_nan() && pair.is_none());
                 continue;
             }
             let (a, b) = (&x[row + 1 - n..=row], &y[row + 1 - n..=row]);
@@ -117,7 +117,7 @@ proptest! {
             let weights = exact_sum(a.iter().enumerate().map(|(k, x)| x * (k + 1) as f64)) / (count * (count + 1.0) / 2.0);
             let near = |ours: f64, direct: f64, size: f64| (ours - direct).abs() <= 1e-12 * size.max(1.0);
             prop_assert!(near(mean, ma, ma) && near(variance, xx / count, xx));
-            prop_assert!(near(line.base + line.plain, ma, ma) && near(line.base + line.weighted, weights, ma));
+            prop_assert!(near(line.mean, ma, ma) && near(line.mean + line.tilt, weights, ma));
             let pair = pair.unwrap();
             prop_assert!(near(pair.xx, xx, xx) && near(pair.yy, yy, yy) && near(pair.xy, xy, (xx * yy).sqrt()));
         }

@@ -1,6 +1,6 @@
 //! Operators one after the other, for one key.
 //!
-//! Rows that leave the last operator go to [`Output::Columns`] if that is wanted, else nowhere. A snapshot of the chain
+//! Rows that leave the last operator go to [`Output::Columns`] if that is wanted, and to where keys meet if they do. A snapshot of the chain
 //! is the snapshots of its operators with their lengths.
 
 use crate::operator::{Emit, Given, Operator, OperatorError, Output, take};
@@ -16,12 +16,25 @@ pub struct Chain {
     columns: Option<Vec<usize>>,
     /// Rows at or before this event time are warm-up and go to no output.
     from: Micros,
+    /// Whether rows meet those of other keys.
+    meets: bool,
 }
 
 impl Chain {
     /// A chain; `columns` names what [`Output::Columns`] shows, after event time `from`.
     pub fn new(operators: Vec<Box<dyn Operator>>, columns: Option<Vec<usize>>, from: Micros) -> Self {
-        Self { operators, columns, from }
+        Self { operators, columns, from, meets: false }
+    }
+
+    /// The same chain, whose rows meet those of other keys: they come out in [`Given::rows`].
+    pub fn meeting(self) -> Self {
+        Self { meets: true, ..self }
+    }
+
+    /// The same chain with other columns in [`Output::Columns`].
+    #[must_use]
+    pub fn showing(self, columns: Vec<usize>) -> Self {
+        Self { columns: Some(columns), ..self }
     }
 
     /// The operators, in the order of the data.
@@ -90,6 +103,9 @@ impl Chain {
             given.append(emit.given);
             current = emit.rows;
         }
+        if self.meets {
+            given.rows.extend(current.iter().cloned());
+        }
         let Some(columns) = &self.columns else { return Ok(()) };
         for batch in current {
             let time = crate::columns::find(NAME, &batch.schema(), "time")?;
@@ -100,6 +116,11 @@ impl Chain {
             }
         }
         Ok(())
+    }
+
+    /// Rows that were left out because they were not later than those before them.
+    pub fn dropped(&self) -> u64 {
+        self.operators.iter().map(|o| o.dropped()).sum()
     }
 
     /// All state of all operators.

@@ -6,12 +6,15 @@
 //! A [`Node`] is an operator that appends columns, over a batch of only its own inputs; so its values are those that it
 //! would give inside a chain. The nodes of a level need nothing of each other. State: that of the operators.
 
-use crate::operator::{Emit, Operator, OperatorError};
+use crate::{
+    columns::values,
+    operator::{Emit, Operator, OperatorError},
+};
 use arrow::{
-    array::{ArrayRef, RecordBatch},
+    array::{Array, ArrayRef, AsArray, RecordBatch},
     datatypes::SchemaRef,
 };
-use candleflow_kernels::strategy::Lean;
+use candleflow_kernels::strategy::{CrossUp, Lean, Signals};
 
 const NAME: &str = "graph";
 
@@ -78,16 +81,64 @@ pub struct SetOfKey {
     pub trader: Trader,
 }
 
+/// What is true on some bars.
+pub enum Signal {
+    /// A column that is neither zero nor NULL.
+    Column(Origin),
+    /// The first column crosses above the second.
+    CrossUp(Origin, Origin, CrossUp),
+}
+
+impl Signal {
+    /// Adds the bars after the first `skip` to words, 64 bars a word.
+    ///
+    /// # Errors
+    /// When a column holds neither numbers nor truths.
+    pub fn add(
+        &mut self,
+        shared: &[ArrayRef],
+        own: &[ArrayRef],
+        skip: usize,
+        words: &mut [u64],
+    ) -> Result<(), OperatorError> {
+        match self {
+            Signal::Column(column) => {
+                let column = column.column(shared, own);
+                let found = truths(&column.slice(skip, column.len() - skip))?;
+                words.iter_mut().zip(found).for_each(|(word, more)| *word |= more);
+            }
+            Signal::CrossUp(a, b, crossing) => {
+                let (a, b) = (values(NAME, a.column(shared, own))?, values(NAME, b.column(shared, own))?);
+                crossing.skip(&a[..skip], &b[..skip]);
+                crossing.add(&a[skip..], &b[skip..], words);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a column is true, as words.
+fn truths(column: &ArrayRef) -> Result<Vec<u64>, OperatorError> {
+    let Some(truths) = column.as_boolean_opt() else {
+        return Ok(Signals::words(&values(NAME, column)?).collect());
+    };
+    let bits = match truths.nulls() {
+        Some(nulls) => truths.values() & nulls.inner(),
+        None => truths.values().clone(),
+    };
+    Ok(bits.bit_chunks().iter_padded().take(column.len().div_ceil(64)).collect())
+}
+
 /// How a set trades.
 pub enum Trader {
     /// By signals alone: the fast path.
     Lean {
         /// The strategy.
         lean: Box<Lean>,
-        /// Columns whose truth is an entry.
-        entry: Vec<Origin>,
-        /// Columns whose truth is an exit.
-        exit: Vec<Origin>,
+        /// What an entry is.
+        entry: Vec<Signal>,
+        /// What an exit is.
+        exit: Vec<Signal>,
     },
     /// By the engine, bar by bar.
     Full {

@@ -5,7 +5,8 @@
 //! counted. State: the last event time and the count.
 
 use crate::{
-    columns::{find, times},
+    columns::{extended, find, times},
+    detail::{self, DETAIL},
     operator::{Emit, Operator, OperatorError, take},
 };
 use arrow::{
@@ -43,17 +44,23 @@ pub const EXACT: [&str; 4] = ["__open", "__high", "__low", "__close"];
 
 /// The first operator of every chain.
 pub struct Intake {
+    schema: SchemaRef,
     last: Micros,
     dropped: u64,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { last: Micros::MIN, dropped: 0 }
+        Self { schema: SCHEMA.clone(), last: Micros::MIN, dropped: 0 }
     }
 }
 
 impl Intake {
+    /// For bars that come with the finer bars inside them.
+    pub fn detailed() -> Self {
+        Self { schema: extended(&SCHEMA, [detail::field()]), ..Self::default() }
+    }
+
     /// Leaves out the rows that are not later than the last, if there are any.
     fn in_order(&mut self, batch: RecordBatch) -> Result<RecordBatch, OperatorError> {
         let column = find(NAME, &batch.schema(), "time")?;
@@ -86,7 +93,7 @@ impl Operator for Intake {
     }
 
     fn schema(&self) -> SchemaRef {
-        SCHEMA.clone()
+        self.schema.clone()
     }
 
     fn process(&mut self, batch: RecordBatch, out: &mut Emit) -> Result<(), OperatorError> {
@@ -115,7 +122,10 @@ impl Operator for Intake {
             let exact: Int64Array = decimal(name)?.unary(|v| v as i64);
             columns.push(Arc::new(exact));
         }
-        let rows = RecordBatch::try_new(SCHEMA.clone(), columns);
+        if self.schema.fields().len() > columns.len() {
+            columns.push(column(DETAIL)?.clone());
+        }
+        let rows = RecordBatch::try_new(self.schema.clone(), columns);
         out.rows.push(rows.map_err(|error| OperatorError::Columns { operator: NAME, error })?);
         Ok(())
     }
@@ -123,6 +133,10 @@ impl Operator for Intake {
     fn advance(&mut self, time: Micros, _out: &mut Emit) -> Result<(), OperatorError> {
         self.last = self.last.max(time);
         Ok(())
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     fn snapshot(&self, out: &mut Vec<u8>) {

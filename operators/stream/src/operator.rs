@@ -1,7 +1,7 @@
 //! The contract of every operator.
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
-use candleflow_kernels::strategy::{EquityRow, Finish, OrderRow, TradeRow};
+use candleflow_kernels::strategy::{Engine, EquityRow, Finish, OrderRow, TradeRow};
 use candleflow_schema::Micros;
 use std::fmt;
 
@@ -57,6 +57,10 @@ pub struct Given {
     pub steps: Vec<Step>,
     /// How the account stands at the end of the input.
     pub finish: Option<Finish>,
+    /// Rows that meet those of other keys.
+    pub rows: Vec<RecordBatch>,
+    /// What a reader of the result should know, counted up to the end of the input.
+    pub notes: Notes,
 }
 
 impl Given {
@@ -65,16 +69,49 @@ impl Given {
         self.outputs.append(&mut later.outputs);
         self.steps.append(&mut later.steps);
         self.finish = later.finish.or(self.finish.take());
+        self.rows.append(&mut later.rows);
+        self.notes.add(later.notes);
     }
 }
 
-/// One bar of an account: its equity, and what happened to orders and trades in it.
+/// Bars on which the engine had less than it was asked to use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Bars under `path: detail` that were run without finer bars.
+    pub without_detail: u64,
+    /// Bars before the first row of the exchange's filters, run with that row.
+    pub before_filters: u64,
+}
+
+impl Notes {
+    pub(crate) fn of(engine: &Engine) -> Self {
+        let (without_detail, before_filters) = engine.notes();
+        Self { without_detail, before_filters }
+    }
+
+    /// Adds those of another account.
+    pub fn add(&mut self, other: Notes) {
+        self.without_detail += other.without_detail;
+        self.before_filters += other.before_filters;
+    }
+}
+
+/// Closes of the symbols that had a bar.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Closes {
+    /// Of the account's only symbol.
+    One(f64),
+    /// Of some of its symbols, by their places.
+    Some(Vec<(usize, f64)>),
+}
+
+/// One event time of an account: its equity, and what happened to orders and trades.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The account after the bar.
     pub equity: EquityRow,
-    /// The bar's close.
-    pub close: f64,
+    /// What the market did.
+    pub closes: Closes,
     /// What became of orders.
     pub orders: Vec<OrderRow>,
     /// Round trips that ended.
@@ -154,6 +191,11 @@ pub trait Operator: Send {
     /// As [`process`](Operator::process).
     fn finish(&mut self, _out: &mut Emit) -> Result<(), OperatorError> {
         Ok(())
+    }
+
+    /// Rows that it has left out because they came too late.
+    fn dropped(&self) -> u64 {
+        0
     }
 
     /// Appends all of its state.

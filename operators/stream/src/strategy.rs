@@ -3,18 +3,19 @@
 //! Every bar after `from` is given to the engine with the columns that its rules use; bars before are only made known to
 //! it. Rows go on unchanged; orders, trades and equity go to their outputs. State: the engine's own.
 
-mod tables;
+pub(crate) mod feed;
+mod funding;
+pub(crate) mod tables;
 
+pub use funding::FundingTable;
 pub use tables::{EQUITY, ORDERS, TRADES};
 
-use crate::{
-    columns::{find, floats, ints, times},
-    intake::EXACT,
-    operator::{Emit, Operator, OperatorError, Output, Step, take},
-};
+use crate::operator::{Closes, Emit, Notes, Operator, OperatorError, Step, take};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use candleflow_kernels::strategy::{AtEnd, BarInput, Engine, EquityRow, Events, Row, Rules};
+use candleflow_kernels::strategy::{AtEnd, Engine, EquityRow, Events, Row, Rules, Spec};
 use candleflow_schema::Micros;
+use feed::Feed;
+use std::sync::Arc;
 
 const NAME: &str = "strategy";
 
@@ -30,6 +31,8 @@ pub struct StrategyParts {
     pub slots: Vec<String>,
     /// Names of tags, by number.
     pub tags: Vec<String>,
+    /// What is paid for holding.
+    pub funding: Arc<FundingTable>,
     /// Bars at or before this event time are warm-up.
     pub from: Micros,
     /// Whether orders, trades and equity become rows; a sweep needs only the steps.
@@ -40,11 +43,9 @@ pub struct StrategyParts {
 pub struct StrategyOp {
     parts: StrategyParts,
     schema: SchemaRef,
-    open_time: usize,
-    time: usize,
-    volume: usize,
-    exact: [usize; 4],
-    slots: Vec<usize>,
+    feed: Feed,
+    /// Event time of the last bar; of the first one, its open time.
+    last: Option<Micros>,
 }
 
 impl StrategyOp {
@@ -53,18 +54,8 @@ impl StrategyOp {
     /// # Errors
     /// When a column that it needs is missing.
     pub fn new(schema: &SchemaRef, parts: StrategyParts) -> Result<Self, OperatorError> {
-        let at = |name: &str| find(NAME, schema, name);
-        let slots = parts.slots.iter().map(|s| at(s)).collect::<Result<_, _>>()?;
-        let [open, high, low, close] = EXACT;
-        Ok(Self {
-            schema: schema.clone(),
-            open_time: at("open_time")?,
-            time: at("time")?,
-            volume: at("volume")?,
-            exact: [at(open)?, at(high)?, at(low)?, at(close)?],
-            slots,
-            parts,
-        })
+        let feed = Feed::new(NAME, schema, &parts.slots)?;
+        Ok(Self { schema: schema.clone(), feed, parts, last: None })
     }
 
     /// Puts rows into the outputs.
@@ -72,18 +63,8 @@ impl StrategyOp {
         if !self.parts.rows {
             return Ok(());
         }
-        let (symbol, tags) = (self.parts.symbol.as_str(), self.parts.tags.as_slice());
-        let outputs = &mut out.given.outputs;
-        if !events.orders.is_empty() {
-            outputs.push((Output::Orders, tables::orders(symbol, tags, &events.orders)?));
-        }
-        if !events.trades.is_empty() {
-            outputs.push((Output::Trades, tables::trades(symbol, tags, &events.trades)?));
-        }
-        if !equity.is_empty() {
-            outputs.push((Output::Equity, tables::equity(symbol, equity)?));
-        }
-        Ok(())
+        let symbol = |_| self.parts.symbol.as_str();
+        tables::emit(events, equity, &symbol, &self.parts.symbol, &self.parts.tags, out)
     }
 }
 
@@ -103,33 +84,28 @@ impl Operator for StrategyOp {
     }
 
     fn process(&mut self, batch: RecordBatch, out: &mut Emit) -> Result<(), OperatorError> {
-        let (open_time, time) = (times(NAME, &batch, self.open_time)?, times(NAME, &batch, self.time)?);
-        let volume = floats(NAME, &batch, self.volume)?;
-        let mut exact = [&[][..]; 4];
-        for (prices, column) in exact.iter_mut().zip(self.exact) {
-            *prices = ints(NAME, &batch, column)?;
-        }
-        let slots = self.slots.iter().map(|s| floats(NAME, &batch, *s)).collect::<Result<Vec<_>, _>>()?;
-        let slots: Vec<&[f64]> = slots.iter().map(|s| &**s).collect();
-        let mut columns = vec![0.0; slots.len()];
+        let rows = self.feed.rows(&batch)?;
+        let mut columns = vec![0.0; self.feed.width()];
         let (mut events, mut steps, mut equities) = (Events::default(), Vec::new(), Vec::new());
         for row in 0..batch.num_rows() {
-            let volume = (!volume[row].is_nan()).then_some(volume[row]);
-            let bar = BarInput::new(open_time[row], time[row], exact.map(|p| p[row]), volume);
+            let bar = rows.bar(row);
             let failed = |e: &dyn std::fmt::Display| OperatorError::Value {
                 operator: NAME,
-                reason: format!("{} at {}: {e}", self.parts.symbol, candleflow_schema::time::format(time[row])),
+                reason: format!("{} at {}: {e}", self.parts.symbol, candleflow_schema::time::format(bar.time)),
             };
-            if time[row] <= self.parts.from {
+            let before = self.last.replace(bar.time).unwrap_or(bar.open_time);
+            if bar.time <= self.parts.from {
                 self.parts.engine.warm(0, &bar).map_err(|e| failed(&e))?;
                 continue;
             }
-            columns.iter_mut().zip(&slots).for_each(|(value, slot)| *value = slot[row]);
-            let given = Row::new(bar, &columns);
+            rows.columns(row, &mut columns);
+            let detail = rows.detail(row, &bar);
+            let funding = self.parts.funding.due(before, bar.time);
+            let given = Row { bar, columns: &columns, detail: detail.as_deref(), funding };
             let (orders, trades) = (events.orders.len(), events.trades.len());
             let equity = self.parts.engine.bar(&given, &mut *self.parts.rules, &mut events).map_err(|e| failed(&e))?;
             let (orders, trades) = (events.orders[orders..].to_vec(), events.trades[trades..].to_vec());
-            steps.push(Step { equity, close: bar.close_f64, orders, trades });
+            steps.push(Step { equity, closes: Closes::One(bar.close_f64), orders, trades });
             equities.push(equity);
         }
         self.emit(&events, &equities, out)?;
@@ -145,10 +121,12 @@ impl Operator for StrategyOp {
         let equity: Vec<_> = last.equity.filter(|_| closed).into_iter().collect();
         self.emit(&last.rows, &equity, out)?;
         out.given.finish = Some(last);
+        out.given.notes = Notes::of(&self.parts.engine);
         Ok(())
     }
 
     fn snapshot(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.last.unwrap_or(Micros::MIN).to_le_bytes());
         let bytes = self.parts.engine.save();
         out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         out.extend_from_slice(&bytes);
@@ -156,6 +134,8 @@ impl Operator for StrategyOp {
 
     fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), OperatorError> {
         let broken = |reason: String| OperatorError::Restore { operator: NAME, reason };
+        let last = i64::from_le_bytes(take(NAME, bytes)?);
+        self.last = (last > Micros::MIN).then_some(last);
         let length = u64::from_le_bytes(take(NAME, bytes)?) as usize;
         let (own, rest) = bytes.split_at_checked(length).ok_or_else(|| broken("the snapshot ends too early".into()))?;
         *bytes = rest;
@@ -163,10 +143,13 @@ impl Operator for StrategyOp {
     }
 
     fn state_bound(&self) -> usize {
-        // One waiting order a rule, one entry a position, a month of daily returns: all small and counted.
-        let spec = self.parts.engine.spec();
-        let rules =
-            [&spec.long, &spec.short].into_iter().flatten().map(|s| s.entry.len() + s.exit.len()).sum::<usize>();
-        8 + 4096 + 512 * (rules + spec.pyramiding.max as usize)
+        16 + engine_bound(self.parts.engine.spec())
     }
+}
+
+/// What an account over one symbol can hold at most: one waiting order a rule, one entry a position, a month of daily
+/// returns; all small and counted.
+pub(crate) fn engine_bound(spec: &Spec) -> usize {
+    let rules = [&spec.long, &spec.short].into_iter().flatten().map(|s| s.entry.len() + s.exit.len()).sum::<usize>();
+    4096 + 512 * (rules + spec.pyramiding.max as usize)
 }

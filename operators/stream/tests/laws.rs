@@ -102,6 +102,7 @@ fn strategy_chain() -> Chain {
         rules: Box::new(rules),
         slots: vec!["up".into(), "down".into()],
         tags: vec![],
+        funding: std::sync::Arc::default(),
         from: 40 * MINUTE,
         rows: true,
     };

@@ -43,14 +43,26 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run every parameter set of a pipeline's sweep, and compare them
     Sweep(SweepArgs),
+    /// Choose a set in one window of time and trade it in the next, again and again
+    WalkForward(WalkForwardArgs),
+    /// Draw other histories from the trades or returns of a run: how far its metrics are luck
+    MonteCarlo(MonteCarloArgs),
     /// The probability that the best of many sets is the best by chance
     Pbo(PboArgs),
+    /// Run a stored run again from its pinned files, and say whether it finds the same
+    Rerun(RerunArgs),
+    /// Prove on your own bars that a pipeline does not look ahead, repaint, or depend on batches and threads
+    Check(CheckArgs),
     /// Show the plan of a pipeline: operators, warm-up, size of state
     Explain(FileArgs),
     /// Check a pipeline file; all errors at once
     Validate(FileArgs),
     /// Print the JSON Schema of pipeline files
     Schema,
+    /// List the indicators, or show one
+    Indicators(IndicatorsArgs),
+    /// Metrics of any file of equity, returns or trades
+    Metrics(MetricsArgs),
     /// Ask the lake with SQL
     Sql(SqlArgs),
     /// What bars the lake has, where holes are, and what is odd
@@ -135,8 +147,26 @@ pub(crate) struct MarketArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ImportArgs {
     /// Files: CSV, JSON, gzip, zip, recognised by content
-    #[arg(required = true)]
+    #[arg(required_unless_present = "archive", conflicts_with = "archive")]
     pub(crate) files: Vec<PathBuf>,
+    /// What the files hold: bars, instruments (answers of exchangeInfo), or funding (rates, as CSV or JSON)
+    #[arg(long = "as", value_enum, default_value_t = ImportAs::Bars, conflicts_with = "archive")]
+    pub(crate) holds: ImportAs,
+    /// Fetch months and days of bars from the exchange's bulk archive, instead of files
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "https://data.binance.vision")]
+    pub(crate) archive: Option<String>,
+    /// Symbols to fetch from the archive
+    #[arg(long, value_delimiter = ',', requires = "archive")]
+    pub(crate) symbols: Vec<String>,
+    /// Where the bars of the archive begin; event time, exclusive
+    #[arg(long, value_parser = time, requires = "archive")]
+    pub(crate) since: Option<i64>,
+    /// Where they end, inclusive [default: the newest that the archive has]
+    #[arg(long, value_parser = time, requires = "archive")]
+    pub(crate) to: Option<i64>,
+    /// Folder that keeps the archive's files [default: data/archive]
+    #[arg(long, requires = "archive")]
+    pub(crate) cache: Option<PathBuf>,
     /// Symbol of all bars, where the file does not say
     #[arg(long)]
     pub(crate) symbol: Option<String>,
@@ -149,6 +179,14 @@ pub(crate) struct ImportArgs {
     /// Import bars of futures under --symbol
     #[arg(long)]
     pub(crate) allow_futures: bool,
+}
+
+/// What files hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportAs {
+    Bars,
+    Instruments,
+    Funding,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -219,6 +257,30 @@ pub(crate) struct RunArgs {
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a page for people to this file: charts, tables, warnings, all in one
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RerunArgs {
+    /// The run, as the table 'runs' names it
+    pub(crate) run_id: String,
+    /// Symbols that are computed at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print the report that 'run' prints, too
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Print the digest of every output and symbol
+    #[arg(long)]
+    pub(crate) chains: bool,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the run's page to this file
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -259,9 +321,95 @@ pub(crate) struct SweepArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct WalkForwardArgs {
+    /// The pipeline file, with blocks sweep and walk_forward
+    pub(crate) file: PathBuf,
+    /// Where the first train window begins, exclusive [default: the first bar]
+    #[arg(long, value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Last event time that may be read, inclusive [default: the last bar]
+    #[arg(long, value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// Override a parameter that the sweep does not move
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run these symbols instead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Sets that are computed at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// MiB that sets may take together
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) memory: u64,
+    /// How to print the windows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MonteCarloArgs {
+    /// The id of a run; its file's block monte_carlo says what is drawn, and the flags override it
+    pub(crate) run_id: String,
+    /// How many histories
+    #[arg(long)]
+    pub(crate) sims: Option<u32>,
+    /// The same seed draws the same histories
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// What is drawn
+    #[arg(long, value_enum)]
+    pub(crate) of: Option<Of>,
+    /// Days that are drawn together, for returns
+    #[arg(long)]
+    pub(crate) block: Option<usize>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Of {
+    /// Closed trades, one by one
+    Trades,
+    /// Daily returns, in blocks
+    Returns,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct PboArgs {
     /// The id of a sweep, or a CSV or Parquet file of returns: rows set,time,return, or a column per set
     pub(crate) of: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// The pipeline file
+    pub(crate) file: PathBuf,
+    /// Bars up to this event time are warm-up [default: what the columns need, at most a third of the bars]
+    #[arg(long, value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Last event time, inclusive [default: all there is]
+    #[arg(long, value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// The last bars of each symbol that are used; 0: all
+    #[arg(long, default_value_t = 50_000)]
+    pub(crate) bars: usize,
+    /// Override a parameter
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Check these symbols instead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) symbols: Vec<String>,
+    /// Where cuts lie
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Symbols that are checked at the same time [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -274,6 +422,51 @@ pub(crate) struct FileArgs {
     /// Only this symbol
     #[arg(long)]
     pub(crate) symbol: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndicatorsArgs {
+    /// Show all there is to know about this one
+    pub(crate) name: Option<String>,
+    /// Only of this family: overlap, momentum, volatility, volume, statistic, price, math, cycle, pattern, logic
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Print the page docs/indicators.md
+    #[arg(long, conflicts_with_all = ["name", "group"])]
+    pub(crate) page: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MetricsArgs {
+    /// CSV with a header, JSON lines or Parquet, recognised by content
+    pub(crate) file: PathBuf,
+    /// Column of the account's value [default: equity, balance, nav, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) equity: Option<String>,
+    /// Column of returns, as fractions [default: returns, return, ret, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) returns: Option<String>,
+    /// Column of profits and losses, a row per trade [default: pnl, net_pnl, profit, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) pnl: Option<String>,
+    /// Column of a market's returns, for alpha, beta and correlation
+    #[arg(long, value_name = "COLUMN", requires = "returns")]
+    pub(crate) market: Option<String>,
+    /// Column of time [default: time, date, timestamp, ...]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time: Option<String>,
+    /// Returns a year; equity is then taken row by row [default: 365, of the last equity of each day]
+    #[arg(long)]
+    pub(crate) periods: Option<f64>,
+    /// Whose formulas: candleflow, empyrical, quantstats, vectorbt, backtesting_py
+    #[arg(long, default_value = "candleflow")]
+    pub(crate) variant: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -315,6 +508,12 @@ pub(crate) enum DataCommand {
     },
     /// Holes between bars, and whether they are known to be the exchange's
     Gaps(GapsArgs),
+    /// Merge small files, delete files that nobody needs, cut the tables' logs
+    Upkeep {
+        /// Do it although another process seems to be at it
+        #[arg(long)]
+        force: bool,
+    },
     /// What is odd: off the grid, zero volume, restated, quarantined
     Quality {
         /// Only this symbol

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 /// Who may depend on whom, by crate.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("candleflow-schema", &[]),
     ("candleflow-features", &[]),
     ("candleflow-kernels", &[]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("candleflow-functions", &["schema", "kernels", "features"]),
     ("candleflow-engine", &["schema", "kernels", "stream", "functions", "lake", "config", "features"]),
     ("candleflow-runtime", &["schema", "kernels", "stream"]),
+    ("candleflow-report", &["schema", "kernels"]),
     ("candleflow-server", &["schema", "engine", "lake", "features"]),
     (
         "candleflow",
@@ -29,6 +30,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "config",
             "engine",
             "runtime",
+            "report",
             "server",
             "binance",
             "exchange",

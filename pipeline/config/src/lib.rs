@@ -10,6 +10,7 @@ mod canonical;
 pub mod diagnostics;
 pub mod document;
 pub mod grammar;
+mod in_force;
 mod node;
 mod read;
 pub mod research;
@@ -19,5 +20,9 @@ mod words;
 pub use canonical::{canonical, settings};
 pub use diagnostics::{Diagnostic, Diagnostics, Place, nearest};
 pub use document::Document;
+pub use in_force::in_force;
 pub use read::{Overrides, read};
-pub use schema::json_schema;
+pub use schema::{Function, json_schema};
+
+#[cfg(test)]
+mod tests;

@@ -104,10 +104,13 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
+                // YAML's words for nothing.
+                let nothing = plain && ["~", "null", "Null", "NULL"].contains(&&*text);
                 // Inside quotes, the text begins one column later.
                 let shift = usize::from(matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted));
                 let place = Place { column: place.column + shift, ..place };
-                let node = Node { place, kind: Kind::Scalar { text: text.into_owned(), plain } };
+                let text = if nothing { String::new() } else { text.into_owned() };
+                let node = Node { place, kind: Kind::Scalar { text, plain } };
                 self.finished(node, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Open::Seq(place, anchor, Vec::new()), place),

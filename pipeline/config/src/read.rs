@@ -288,8 +288,13 @@ impl Reader {
             || !chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         {
             let text = &key.text;
-            self.errors
-                .add(key.place, format!("{what} '{text}': use lower-case letters, digits and '_', not '__' first"));
+            let advice = if text.contains(['(', ')']) {
+                "is a part of an expression: put the whole expression in quotes, because inside { } a comma ends a value"
+            } else {
+                "use lower-case letters, digits and '_', not '__' first"
+            };
+            let colon = if text.contains(['(', ')']) { "" } else { ":" };
+            self.errors.add(key.place, format!("{what} '{text}'{colon} {advice}"));
         }
     }
 

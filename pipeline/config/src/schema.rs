@@ -6,12 +6,44 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 
-/// The JSON Schema (draft 2020-12) for editors.
-pub fn json_schema() -> Value {
+/// A function that expressions may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// How it is called: `ema(real, timeperiod = 30)`.
+    pub usage: String,
+    /// The shortest call: `ema(real)`.
+    pub call: String,
+    /// One line.
+    pub doc: String,
+}
+
+/// The JSON Schema (draft 2020-12) for editors. Expressions say which functions there are, as far as a schema can: in
+/// words, as examples, and as snippets that the YAML language server offers.
+pub fn json_schema(functions: &[Function]) -> Value {
     let mut schema = block(&PIPELINE);
+    schema["$defs"] = json!({ "expression": expression(functions) });
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("Candleflow pipeline");
     schema
+}
+
+fn expression(functions: &[Function]) -> Value {
+    let names: Vec<&str> = functions.iter().map(|f| f.name.as_str()).collect();
+    let usages: Vec<&str> = functions.iter().map(|f| f.usage.as_str()).collect();
+    let snippets =
+        functions.iter().map(|f| json!({ "label": f.usage, "description": f.doc, "body": f.call })).collect();
+    let mut value = json!({
+        "type": "string",
+        "description": format!(
+            "A SQL expression over open, high, low, close, volume, earlier columns and $parameters. Indicators: {}.",
+            names.join(", ")
+        ),
+        "examples": usages,
+    });
+    value["defaultSnippets"] = snippets;
+    value
 }
 
 fn block(block: &Block) -> Value {
@@ -47,13 +79,14 @@ fn default(key: &Key) -> Value {
 fn holds(kind: Holds) -> Value {
     let number = || json!({ "type": "number" });
     match kind {
-        Holds::Word | Holds::Expression => json!({ "type": "string" }),
+        Holds::Word => json!({ "type": "string" }),
+        Holds::Expression => json!({ "$ref": "#/$defs/expression" }),
         Holds::OneOf(words) => json!({ "enum": words }),
         Holds::Number => number(),
         Holds::Count => json!({ "type": "integer", "minimum": 1 }),
         Holds::Percent => json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?%$" }),
         Holds::Bool => json!({ "type": "boolean" }),
-        Holds::Amount => json!({ "type": ["string", "number"] }),
+        Holds::Amount => json!({ "anyOf": [number(), holds(Holds::Expression)] }),
         Holds::Words => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true }),
         Holds::Block(inner) => block(inner),
         Holds::Either(kinds) => json!({ "anyOf": kinds.iter().map(|k| holds(*k)).collect::<Vec<_>>() }),

@@ -1,9 +1,10 @@
 //! A bounded run: each key is read and computed on its own, several at a time, never merged by time.
 //!
 //! The key that is furthest behind in event time goes next, so the last task never holds more than a batch per key, and
-//! what it computes does not depend on which thread was faster.
+//! what it computes does not depend on which thread was faster. Where keys meet, a key whose rows wait for another is not
+//! read on, so at most one batch a key waits.
 
-use crate::{Last, Outcome, Outlets, RunError, outcome::Tally, telemetry};
+use crate::{Outcome, Outlets, RunError, Tail, outcome::Tally, telemetry};
 use candleflow_schema::{Input, Micros, Source, Symbol};
 use candleflow_stream::{Chain, Given, columns};
 use std::collections::BTreeSet;
@@ -45,17 +46,20 @@ struct Stepped {
 /// The first that happens; what was committed before stays.
 pub async fn history(
     tasks: Vec<KeyTask>,
-    mut last: Option<Last>,
+    tail: impl Into<Tail>,
     outlets: &mut Outlets,
     run: &HistoryRun<'_>,
 ) -> Result<Outcome, RunError> {
+    let mut tail = tail.into();
     let mut waiting: Vec<Option<KeyTask>> = tasks.into_iter().map(Some).collect();
     let mut idle: BTreeSet<(Micros, usize)> = (0..waiting.len()).map(|i| (Micros::MIN, i)).collect();
     let mut running: JoinSet<Result<Stepped, RunError>> = JoinSet::new();
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(waiting.len());
     loop {
         while running.len() < run.parallel.max(1) {
-            let Some((_, at)) = idle.pop_first() else { break };
+            let Some(next) = idle.iter().copied().find(|(_, at)| !tail.waits(*at)) else { break };
+            idle.remove(&next);
+            let at = next.1;
             if let Some(task) = waiting[at].take() {
                 running.spawn(step(at, task));
             }
@@ -66,26 +70,26 @@ pub async fn history(
         };
         let Some(joined) = joined else { break };
         let done = joined.map_err(|e| RunError::Internal(format!("a task ended early: {e}")))??;
-        tally.rows(&done.times, run.from);
-        outlets.write(done.at, done.at, done.given.outputs, done.ended).await?;
-        if let Some(last) = &mut last {
-            last.push(done.at, done.given.steps)?;
-            if let Some(time) = done.complete {
-                last.complete(done.at, time)?;
-            }
-            if done.ended {
-                last.end(done.at, done.given.finish)?;
-            }
+        tally.rows(done.at, &done.times, run.from);
+        tail.give(outlets, done.at, done.at, done.given, done.ended).await?;
+        if let Some(time) = done.complete {
+            tail.complete(outlets, done.at, time).await?;
         }
-        if !done.ended {
+        if done.ended {
+            tail.end(outlets, done.at).await?;
+        }
+        if done.ended {
+            tally.ended(done.task.chain.dropped());
+        } else {
             let reached = done.times.last().copied().or(done.complete).unwrap_or(Micros::MIN);
             waiting[done.at] = Some(done.task);
             idle.insert((reached, done.at));
             (run.progress)(Progress { bars: tally.bars, time: idle.first().map_or(reached, |(t, _)| *t) });
         }
     }
+    tail.finish(outlets).await?;
     outlets.commit().await?;
-    tally.outcome(last, outlets, run.pipeline)
+    tally.outcome(tail, outlets, run.pipeline)
 }
 
 /// What a bounded run is told, beside its tasks.

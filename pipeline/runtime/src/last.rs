@@ -1,6 +1,6 @@
 //! The last task: every key's equity and trades, merged in total order, become the statistics of the whole run.
 //!
-//! Its input does not depend on the list of sinks. State: one value per open key and the accumulators of the metrics;
+//! Its input does not depend on the list of sinks. State: the accumulators of the metrics;
 //! rows wait in the merge only as long as another key is behind.
 
 use crate::RunError;
@@ -14,11 +14,8 @@ use candleflow_kernels::{
     strategy::Finish,
 };
 use candleflow_schema::{Merge, Micros};
-use candleflow_stream::Step;
+use candleflow_stream::{Closes, Step};
 use std::sync::{Arc, LazyLock};
-
-/// Most points that the curve keeps.
-const POINTS: usize = 512;
 
 /// `metrics`: one row per view.
 pub static METRICS: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -27,47 +24,14 @@ pub static METRICS: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields))
 });
 
-/// Equity over time, thinned out to at most [`POINTS`] points.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Curve {
-    stride: usize,
-    seen: usize,
-    points: Vec<(Micros, f64)>,
-}
-
-impl Curve {
-    fn push(&mut self, time: Micros, equity: f64) {
-        self.stride = self.stride.max(1);
-        if self.seen.is_multiple_of(self.stride) {
-            if self.points.len() == POINTS {
-                let mut at = 0;
-                self.points.retain(|_| {
-                    at += 1;
-                    at % 2 == 1
-                });
-                self.stride *= 2;
-            }
-            if self.seen.is_multiple_of(self.stride) {
-                self.points.push((time, equity));
-            }
-        }
-        self.seen += 1;
-    }
-
-    /// Times and equities, oldest first.
-    pub fn points(&self) -> &[(Micros, f64)] {
-        &self.points
-    }
-}
+/// Hears of every bar of every account, in total order: the key's place and the step.
+pub type Watch = Box<dyn FnMut(usize, &Step) + Send>;
 
 /// Gathers what all keys did.
 pub struct Last {
     merge: Merge<Step>,
     metrics: Metrics,
-    marks: Vec<f64>,
-    /// The event time whose equity is not yet complete.
-    open: Option<Micros>,
-    curve: Curve,
+    watch: Option<Watch>,
     finishes: Vec<Option<Finish>>,
 }
 
@@ -77,11 +41,31 @@ impl Last {
         Self {
             merge: Merge::new(keys),
             metrics: Metrics::new(&vec![balance; keys], keys),
-            marks: vec![balance.to_f64(); keys],
-            open: None,
-            curve: Curve::default(),
+            watch: None,
             finishes: vec![None; keys],
         }
+    }
+
+    /// The same, in which the statistics go on from those of a run before: its accounts were closed, and these begin with
+    /// what it left.
+    pub fn after(keys: usize, metrics: Metrics) -> Self {
+        Self { metrics, ..Self::new(keys, Money::ZERO) }
+    }
+
+    /// The cash of every account after the closed view; `None` while a key has not ended or had no bar.
+    pub fn cash(&self) -> Option<Vec<Money>> {
+        self.finishes.iter().map(|finish| Some(finish.as_ref()?.equity?.cash)).collect()
+    }
+
+    /// For one account over all symbols: its only key is 0.
+    pub fn portfolio(symbols: usize, balance: Money) -> Self {
+        Self { metrics: Metrics::new(&[balance], symbols), ..Self::new(1, balance) }
+    }
+
+    /// With somebody who hears of every step.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// Takes what a key's chain gave.
@@ -90,7 +74,7 @@ impl Last {
     /// When the key's rows do not rise in event time.
     pub fn push(&mut self, key: usize, steps: Vec<Step>) -> Result<(), RunError> {
         if self.finishes.len() == 1 {
-            return steps.into_iter().try_for_each(|step| self.take(key, step.equity.time, &step));
+            return steps.into_iter().try_for_each(|step| self.take(key, &step));
         }
         for step in steps {
             let time = step.equity.time;
@@ -119,31 +103,26 @@ impl Last {
     }
 
     fn drain(&mut self) -> Result<(), RunError> {
-        while let Some((key, time, step)) = self.merge.pop() {
-            self.take(key, time, &step)?;
+        while let Some((key, _, step)) = self.merge.pop() {
+            self.take(key, &step)?;
         }
         Ok(())
     }
 
     /// The next step of all keys together.
-    fn take(&mut self, key: usize, time: Micros, step: &Step) -> Result<(), RunError> {
-        if self.open.is_some_and(|open| open != time) {
-            self.point();
-        }
-        self.open = Some(time);
-        self.marks[key] = step.equity.equity;
+    fn take(&mut self, key: usize, step: &Step) -> Result<(), RunError> {
         let failed = |e: candleflow_kernels::money::Overflow| RunError::Internal(e.to_string());
         step.orders.iter().try_for_each(|o| self.metrics.order(o)).map_err(failed)?;
         step.trades.iter().try_for_each(|t| self.metrics.trade(t)).map_err(failed)?;
         self.metrics.equity(key, &step.equity);
-        self.metrics.market(key, step.close);
-        Ok(())
-    }
-
-    fn point(&mut self) {
-        if let Some(time) = self.open.take() {
-            self.curve.push(time, self.marks.iter().sum());
+        match &step.closes {
+            Closes::One(close) => self.metrics.market(key, *close),
+            Closes::Some(closes) => closes.iter().for_each(|(symbol, close)| self.metrics.market(*symbol, *close)),
         }
+        if let Some(watch) = &mut self.watch {
+            watch(key, step);
+        }
+        Ok(())
     }
 
     /// The rows of `metrics`: as marked, and as if everything had been closed.
@@ -171,12 +150,6 @@ impl Last {
         let finishes: Option<Vec<Finish>> = self.finishes.iter().cloned().collect();
         let closed = finishes.map(|finishes| self.metrics.closed_view(&finishes));
         closed.transpose().map_err(|e| RunError::Internal(e.to_string()))
-    }
-
-    /// Equity over time.
-    pub fn curve(&mut self) -> Curve {
-        self.point();
-        self.curve.clone()
     }
 
     /// Rows that wait for a key that is behind.

@@ -1,9 +1,9 @@
 //! A run over an input that does not end: one source brings all keys, each has its chain.
 //!
-//! Rows are computed as they come; chains of different keys do not wait for each other. The run ends when every key is
+//! Rows are computed as they come; chains of different keys do not wait for each other, unless they meet in a portfolio. The run ends when every key is
 //! known up to `to`, or when it is cancelled: `finish` is called in the first case and in a stop, never in a pause.
 
-use crate::{Last, Outcome, Outlets, RunError, outcome::Tally, telemetry};
+use crate::{Outcome, Outlets, RunError, Tail, outcome::Tally, telemetry};
 use arrow::array::{AsArray, RecordBatch};
 use candleflow_schema::{Input, Micros, Source, Symbol};
 use candleflow_stream::{Chain, Given, columns};
@@ -39,7 +39,7 @@ struct Driver<'r, 'o> {
     run: Live<'r>,
     places: BTreeMap<Symbol, usize>,
     known: Vec<Micros>,
-    last: Option<Last>,
+    tail: Tail,
     outlets: &'o mut Outlets,
     tally: Tally,
 }
@@ -48,10 +48,11 @@ struct Driver<'r, 'o> {
 ///
 /// # Errors
 /// The first that happens; what was committed before stays.
-pub async fn live(run: Live<'_>, last: Option<Last>, outlets: &mut Outlets) -> Result<Outcome, RunError> {
+pub async fn live(run: Live<'_>, tail: impl Into<Tail>, outlets: &mut Outlets) -> Result<Outcome, RunError> {
     let places = run.keys.iter().enumerate().map(|(i, (s, _))| (s.clone(), i)).collect();
     let known = vec![Micros::MIN; run.keys.len()];
-    let mut driver = Driver { run, places, known, last, outlets, tally: Tally::default() };
+    let tally = Tally::new(run.keys.len());
+    let mut driver = Driver { run, places, known, tail: tail.into(), outlets, tally };
     let mut commits = every(COMMIT_EVERY);
     while !driver.arrived() {
         let stop = driver.run.stop.clone();
@@ -113,7 +114,7 @@ impl Driver<'_, '_> {
             return Ok(());
         }
         telemetry::rows_in(rows.num_rows());
-        self.tally.rows(times, self.run.from);
+        self.tally.rows(place, times, self.run.from);
         let given = self.chain(place, |chain| chain.process(rows))?;
         self.give(place, given, false).await
     }
@@ -125,7 +126,7 @@ impl Driver<'_, '_> {
         let given = self.chain(place, |chain| chain.advance(time))?;
         self.give(place, given, false).await?;
         (self.run.progress)(place, time);
-        self.last.as_mut().map_or(Ok(()), |last| last.complete(place, time))
+        self.tail.complete(self.outlets, place, time).await
     }
 
     fn chain(
@@ -138,18 +139,19 @@ impl Driver<'_, '_> {
     }
 
     async fn give(&mut self, place: usize, given: Given, ended: bool) -> Result<(), RunError> {
-        self.outlets.write(place, TASK, given.outputs, ended).await?;
-        let Some(last) = &mut self.last else { return Ok(()) };
-        last.push(place, given.steps)?;
-        if ended { last.end(place, given.finish) } else { Ok(()) }
+        self.tail.give(self.outlets, place, TASK, given, ended).await
     }
 
     async fn finish(mut self) -> Result<Outcome, RunError> {
         for place in 0..self.run.keys.len() {
             let given = self.chain(place, Chain::finish)?;
+            self.tally.ended(self.run.keys[place].1.dropped());
             self.give(place, given, true).await?;
         }
+        if let Some(known) = self.tail.finish(self.outlets).await? {
+            self.tally.until(known);
+        }
         self.outlets.commit().await?;
-        self.tally.outcome(self.last, self.outlets, self.run.pipeline)
+        self.tally.outcome(self.tail, self.outlets, self.run.pipeline)
     }
 }

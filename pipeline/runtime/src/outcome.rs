@@ -1,8 +1,9 @@
 //! What a run found.
 
-use crate::{Last, Outlets, RunError, last::Curve};
+use crate::{Outlets, RunError, tail::Tail};
 use arrow::array::RecordBatch;
 use candleflow_schema::{Micros, digest::Digest};
+use candleflow_stream::Notes;
 use std::collections::BTreeMap;
 
 /// The end of a run.
@@ -16,25 +17,50 @@ pub struct Outcome {
     pub chains: Vec<(String, String, u64, Digest)>,
     /// Rows of bars that went in, warm-up included.
     pub bars: u64,
+    /// Rows of bars that were left out because they were not later than those before them.
+    pub dropped: u64,
     /// First and last event time after the warm-up, if there was a row.
     pub range: Option<(Micros, Micros)>,
+    /// What each key read, in listed order: with the same rows, a run finds the same.
+    pub inputs: Vec<KeyInput>,
     /// The statistics; empty without a strategy.
     pub metrics: Option<RecordBatch>,
-    /// Equity over time.
-    pub curve: Curve,
+    /// What the engine had less of than it was asked to use.
+    pub notes: Notes,
+}
+
+/// The bars that went into a key's chain, warm-up included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyInput {
+    /// How many.
+    pub bars: u64,
+    /// Event time of the first and of the last.
+    pub times: Option<(Micros, Micros)>,
 }
 
 /// Counts of a run that is under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) bars: u64,
+    pub(crate) dropped: u64,
     pub(crate) range: Option<(Micros, Micros)>,
+    inputs: Vec<KeyInput>,
 }
 
 impl Tally {
-    /// Counts rows whose event times are `times`.
-    pub(crate) fn rows(&mut self, times: &[Micros], from: Micros) {
+    /// For so many keys.
+    pub(crate) fn new(keys: usize) -> Self {
+        Self { bars: 0, dropped: 0, range: None, inputs: vec![KeyInput::default(); keys] }
+    }
+
+    /// Counts rows of a key whose event times are `times`.
+    pub(crate) fn rows(&mut self, key: usize, times: &[Micros], from: Micros) {
         self.bars += times.len() as u64;
+        if let (Some(first), Some(last)) = (times.first(), times.last()) {
+            let input = &mut self.inputs[key];
+            input.bars += times.len() as u64;
+            input.times = Some((input.times.map_or(*first, |(a, _)| a), *last));
+        }
         let shown = times.partition_point(|t| *t <= from);
         if let (Some(first), Some(last)) = (times.get(shown), times[shown..].last()) {
             let (a, b) = self.range.unwrap_or((*first, *last));
@@ -42,18 +68,23 @@ impl Tally {
         }
     }
 
+    /// A key has ended, whose chain left out so many rows.
+    pub(crate) fn ended(&mut self, dropped: u64) {
+        self.dropped += dropped;
+        crate::telemetry::dropped(dropped);
+    }
+
+    /// Nothing after this event time was processed.
+    pub(crate) fn until(&mut self, known: Micros) {
+        self.range = self.range.filter(|(from, _)| *from <= known).map(|(from, to)| (from, to.min(known)));
+    }
+
     /// Digests the metrics and puts everything together. The caller has committed the rows.
-    pub(crate) fn outcome(
-        self,
-        last: Option<Last>,
-        outlets: &mut Outlets,
-        pipeline: &str,
-    ) -> Result<Outcome, RunError> {
-        let (mut metrics, mut curve) = (None, Curve::default());
-        if let Some(mut last) = last {
+    pub(crate) fn outcome(self, tail: Tail, outlets: &mut Outlets, pipeline: &str) -> Result<Outcome, RunError> {
+        let (mut metrics, notes) = (None, tail.notes());
+        if let Some(last) = tail.into_last() {
             let rows = last.rows()?;
             outlets.digest("metrics", usize::MAX, &rows, true)?;
-            curve = last.curve();
             metrics = Some(rows);
         }
         Ok(Outcome {
@@ -61,9 +92,11 @@ impl Tally {
             rows: outlets.rows(),
             chains: outlets.chains(),
             bars: self.bars,
+            dropped: self.dropped,
             range: self.range,
+            inputs: self.inputs,
             metrics,
-            curve,
+            notes,
         })
     }
 }

@@ -5,7 +5,11 @@
 //! have a chain of their own, so that all others are a prefix of any longer run.
 
 use crate::{RunError, telemetry};
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{AsArray, RecordBatch, UInt64Array},
+    compute::take_record_batch,
+    datatypes::SchemaRef,
+};
 use candleflow_schema::{
     ConnectorError, OrdinalBatch, Sink, Symbol,
     digest::{self, Chain, Digest},
@@ -67,20 +71,66 @@ impl Outlets {
     ) -> Result<(), RunError> {
         for (output, rows) in rows {
             self.digest(output.name(), key, &rows, last)?;
-            telemetry::rows_out(output.name(), rows.num_rows());
-            let next = self.next.entry((output, task)).or_insert(0);
-            let batch = OrdinalBatch { first: *next, rows };
-            *next = batch.end();
-            for lane in self.lanes.get_mut(&(output, task)).into_iter().flatten() {
-                if let Some(batch) = batch.clone().after(lane.have) {
-                    lane.sink.write(batch).await?;
-                    if lane.eager {
-                        lane.sink.commit().await?;
-                    }
+            self.send(output, task, rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows with their ordinals to the sinks.
+    async fn send(&mut self, output: Output, task: usize, rows: RecordBatch) -> Result<(), RunError> {
+        telemetry::rows_out(output.name(), rows.num_rows());
+        let next = self.next.entry((output, task)).or_insert(0);
+        let batch = OrdinalBatch { first: *next, rows };
+        *next = batch.end();
+        for lane in self.lanes.get_mut(&(output, task)).into_iter().flatten() {
+            if let Some(batch) = batch.clone().after(lane.have) {
+                lane.sink.write(batch).await?;
+                if lane.eager {
+                    lane.sink.commit().await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Takes rows of several keys, told apart by their column `symbol`.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); when a symbol is not a key.
+    pub async fn write_mixed(
+        &mut self,
+        task: usize,
+        rows: Vec<(Output, RecordBatch)>,
+        last: bool,
+    ) -> Result<(), RunError> {
+        for (output, rows) in rows {
+            for (key, part) in self.by_key(&rows)? {
+                self.digest(output.name(), key, &part, last)?;
+            }
+            self.send(output, task, rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows by key, each key's in their order.
+    fn by_key(&self, rows: &RecordBatch) -> Result<Vec<(usize, RecordBatch)>, RunError> {
+        let failed = |e: String| RunError::Internal(e);
+        let symbols = rows.column_by_name("symbol").and_then(|c| c.as_string_opt::<i32>());
+        let symbols = symbols.ok_or_else(|| failed("rows of several keys have no column symbol".into()))?;
+        let mut places: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for row in 0..rows.num_rows() {
+            let key = self.keys.iter().position(|k| **k == *symbols.value(row));
+            let key = key.ok_or_else(|| failed(format!("'{}' is not a key of this run", symbols.value(row))))?;
+            places.entry(key).or_default().push(row as u64);
+        }
+        if let (1, Some((key, _))) = (places.len(), places.first_key_value()) {
+            return Ok(vec![(*key, rows.clone())]);
+        }
+        let part = |(key, places): (usize, Vec<u64>)| {
+            let taken = take_record_batch(rows, &UInt64Array::from(places)).map_err(|e| failed(e.to_string()))?;
+            Ok((key, taken))
+        };
+        places.into_iter().map(part).collect()
     }
 
     /// Adds rows to the digest alone.

@@ -11,10 +11,10 @@
 mod pool;
 mod set;
 
-use crate::{RunError, outcome::Tally};
+use crate::{Last, RunError, outcome::Tally};
 use arrow::array::{ArrayRef, RecordBatch};
 use candleflow_kernels::{
-    metrics::{BLOCKS, ReturnBlock},
+    metrics::{BLOCKS, Metrics, ReturnBlock},
     money::Money,
     strategy::{BarInput, Market},
 };
@@ -48,14 +48,16 @@ pub struct PassSet {
     pub number: u64,
     /// What it does on each key, in listed order.
     pub keys: Vec<SetOfKey>,
+    /// Where its statistics begin.
+    pub last: Last,
+    /// Whether its end is wanted; the fast path has none.
+    pub ends: bool,
 }
 
 /// What a pass is told, beside its keys and sets.
 pub struct Pass<'r> {
     /// Rows at or before this event time are warm-up.
     pub from: Micros,
-    /// The balance of each account.
-    pub balance: Money,
     /// Sets that are computed at the same time.
     pub threads: usize,
     /// Hears how many bars have been read, after every slice.
@@ -75,6 +77,17 @@ pub struct Found {
     pub digest: Digest,
     /// Moments of its daily returns in equal blocks of time.
     pub blocks: [ReturnBlock; BLOCKS],
+    /// How it ended, where that is wanted and every key had a bar.
+    pub end: Option<End>,
+}
+
+/// How a set ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// Its statistics with everything closed.
+    pub metrics: Metrics,
+    /// The cash of each account then.
+    pub cash: Vec<Money>,
 }
 
 /// The end of a pass.
@@ -110,10 +123,10 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
             market: Market::default(),
         });
     }
-    let sets = sets.into_iter().map(|set| SetState::new(set, count, run.balance)).collect();
+    let sets = sets.into_iter().map(SetState::new).collect();
     let mut state = State { keys: states, sets, from: run.from, threads: run.threads.max(1) };
     let mut idle: BTreeSet<(Micros, usize)> = (0..count).map(|key| (Micros::MIN, key)).collect();
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(count);
     // The key that is furthest behind goes next, slice by slice, so that no set holds more than a slice per key.
     let mut waiting: Vec<Option<RecordBatch>> = vec![None; count];
     while let Some((_, key)) = idle.pop_first() {
@@ -133,7 +146,7 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
                 waiting[key] = (rows.num_rows() > SLICE).then(|| rows.slice(SLICE, rows.num_rows() - SLICE));
                 let time = find("sweep", &slice.schema(), "time").map_err(|e| state.failed(key, e))?;
                 let times = times("sweep", &slice, time).map_err(|e| state.failed(key, e))?.to_vec();
-                tally.rows(&times, run.from);
+                tally.rows(key, &times, run.from);
                 (Work::Rows(slice), times.last().copied())
             }
             Some(Input::Complete { time, .. }) => (Work::Complete(time), Some(time)),

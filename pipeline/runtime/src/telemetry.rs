@@ -16,3 +16,8 @@ pub(crate) fn rows_out(output: &'static str, rows: usize) {
 pub(crate) fn commit() {
     counter!("candleflow_runtime_commits_total").increment(1);
 }
+
+/// Rows that came too late.
+pub(crate) fn dropped(rows: u64) {
+    counter!("candleflow_runtime_rows_dropped_total").increment(rows);
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     around::around,
-    equity, health, klines, outputs,
+    equity, health, indicators, klines, outputs,
     problem::{BadParameter, Problem},
     runs,
     serve::ServeLimits,
@@ -92,6 +92,7 @@ impl State {
     tags(
         (name = "runs", description = "What runs have done"),
         (name = "market", description = "Bars as they are stored"),
+        (name = "indicators", description = "What can be computed over bars"),
         (name = "sql", description = "Questions of any kind"),
         (name = "service", description = "The server itself")
     ),
@@ -112,6 +113,8 @@ fn routes() -> OpenApiRouter<State> {
         .routes(routes!(outputs::metrics))
         .routes(routes!(equity::equity))
         .routes(routes!(klines::klines))
+        .routes(routes!(indicators::all))
+        .routes(routes!(indicators::one))
         .routes(routes!(sql::query))
 }
 

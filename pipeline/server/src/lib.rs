@@ -15,6 +15,7 @@ mod around;
 mod cursor;
 mod equity;
 mod health;
+mod indicators;
 mod klines;
 mod outputs;
 mod params;

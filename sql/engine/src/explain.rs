@@ -1,7 +1,11 @@
 //! `candleflow explain`: the plan, the operators, each column's warm-up and the size of the state, as text.
 
 use crate::{compile::Compiled, lower::Binding};
-use datafusion::{common::Result, execution::SessionState};
+use datafusion::{
+    common::Result,
+    execution::SessionState,
+    logical_expr::{Expr, LogicalPlan},
+};
 use std::fmt::Write as _;
 
 /// The plan of one symbol for people.
@@ -11,9 +15,7 @@ use std::fmt::Write as _;
 pub fn explain(compiled: &Compiled, session: &SessionState) -> Result<String> {
     let chain = compiled.chain(session, &Binding { columns: true, ..Binding::default() })?;
     let mut text = format!("symbol {}\n\nlogical plan\n", compiled.symbol);
-    for line in compiled.plan.display_indent().to_string().lines() {
-        let _ = writeln!(text, "  {}", shortened(line));
-    }
+    steps(&compiled.plan, 1, &mut text);
     text += "\noperators                                                        state, at most\n";
     for operator in chain.operators() {
         let what = format!("{:<10} {}", operator.name(), operator.describe());
@@ -37,12 +39,32 @@ fn bars(settled: Option<usize>) -> String {
     }
 }
 
-/// Without the window frames that every indicator has.
-fn shortened(line: &str) -> String {
-    let mut text = line.to_owned();
-    while let Some(start) = text.find(" PARTITION BY [") {
-        let Some(end) = text[start..].find(" CURRENT ROW").map(|e| start + e + " CURRENT ROW".len()) else { break };
-        text.replace_range(start..end, "");
+/// A line per node, the last step first; of projections and windows only what they add.
+fn steps(plan: &LogicalPlan, depth: usize, text: &mut String) {
+    let new = |exprs: &[Expr]| {
+        let new: Vec<_> =
+            exprs.iter().filter(|e| matches!(e, Expr::Alias(_))).map(|e| shortened(&e.to_string())).collect();
+        new.join(", ")
+    };
+    let line = match plan {
+        LogicalPlan::Projection(node) => format!("Projection: {}", new(&node.expr)),
+        LogicalPlan::Window(node) => format!("Window: {}", new(&node.window_expr)),
+        other => other.display().to_string(),
+    };
+    let _ = writeln!(text, "{}{line}", "  ".repeat(depth));
+    plan.inputs().into_iter().for_each(|input| steps(input, depth + 1, text));
+}
+
+/// An expression without window frames, the name of the table and the types of its numbers.
+fn shortened(expr: &str) -> String {
+    let mut text = expr.replace("bars.", "");
+    for (open, close, keep) in [(" PARTITION BY [", " CURRENT ROW", false), ("Float64(", ")", true)] {
+        while let Some(start) = text.find(open) {
+            let Some(length) = text[start + open.len()..].find(close) else { break };
+            let inner = start + open.len()..start + open.len() + length;
+            let inside = if keep { text[inner.clone()].to_owned() } else { String::new() };
+            text.replace_range(start..inner.end + close.len(), &inside);
+        }
     }
     text
 }

@@ -4,20 +4,24 @@
 //! `candleflow-stream`; [`session()`] is the DataFusion session in which both happen.
 //! [`query::Sql`] answers read-only SQL over the lake's tables as [`catalog`] shows them.
 
+mod called;
 pub mod catalog;
 pub mod compile;
 pub mod explain;
 pub mod lower;
+pub mod portfolio;
 pub mod project;
 pub mod query;
 
+pub use candleflow_functions::{Description, describe as indicators, page as indicators_page};
 pub use catalog::lake_session;
 pub use compile::{
     Compiled, compile,
     many::{Filter, Many, named},
 };
 pub use explain::explain;
-pub use lower::Binding;
+pub use lower::{Binding, Statics};
+pub use portfolio::portfolio;
 pub use query::{Answer, Limits, QueryError, Sql};
 
 use datafusion::{

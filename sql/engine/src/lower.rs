@@ -8,23 +8,50 @@ use crate::{
     },
     project::ProjectOp,
 };
-use candleflow_kernels::strategy::Engine;
+use candleflow_kernels::strategy::{DatedFilters, Engine, Scope, SymbolSpec};
 use candleflow_schema::Micros;
-use candleflow_stream::{Chain, Higher, IndicatorOp, Intake, Operator, StrategyOp, StrategyParts, intake};
+use candleflow_stream::{
+    Chain, FundingTable, Higher, IndicatorOp, Intake, Operator, StrategyOp, StrategyParts, intake,
+};
 use datafusion::{
     arrow::datatypes::SchemaRef,
     common::{DFSchema, DataFusionError, Result, ScalarValue, internal_datafusion_err},
     execution::SessionState,
     logical_expr::{Expr, LogicalPlan, Projection, Window, WindowFunctionDefinition},
 };
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a chain is made for, beside its plan.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Binding {
     /// Rows at or before this event time are warm-up.
     pub from: Micros,
     /// Whether the user's columns are an output.
     pub columns: bool,
+    /// What stands still while the run goes on.
+    pub statics: Arc<Statics>,
+}
+
+/// Tables of the lake that a run reads once, before it begins.
+#[derive(Debug, Clone, Default)]
+pub struct Statics {
+    /// The exchange's grid, by symbol, for `filters: exchange`.
+    pub filters: BTreeMap<String, Vec<DatedFilters>>,
+    /// Funding by symbol.
+    pub funding: BTreeMap<String, Arc<FundingTable>>,
+}
+
+impl Statics {
+    pub(crate) fn filters_of(&self, symbol: &str, plan: &StrategyPlan) -> SymbolSpec {
+        match self.filters.get(symbol).filter(|_| plan.exchange) {
+            Some(filters) => SymbolSpec { filters: filters.clone() },
+            None => plan.filters.clone(),
+        }
+    }
+
+    pub(crate) fn funding_of(&self, symbol: &str) -> Arc<FundingTable> {
+        self.funding.get(symbol).cloned().unwrap_or_default()
+    }
 }
 
 impl Compiled {
@@ -33,14 +60,25 @@ impl Compiled {
     /// # Errors
     /// When the plan is not one that the compiler made.
     pub fn chain(&self, session: &SessionState, binding: &Binding) -> Result<Chain> {
-        let lowering = Lowering { session, symbol: &self.symbol, binding };
+        let strategy = self.strategy_plan();
+        let detail = strategy.is_some_and(|plan| plan.detail);
+        let lowering = Lowering { session, symbol: &self.symbol, binding, detail };
         let operators = lowering.plan(&self.plan, true)?;
         let schema = last_schema(&operators);
         let mut shown = Vec::new();
         for name in ["symbol", "open_time", "time"].into_iter().chain(self.columns.iter().map(|(n, _)| n.as_str())) {
             shown.push(schema.index_of(name)?);
         }
-        Ok(Chain::new(operators, binding.columns.then_some(shown), binding.from))
+        let chain = Chain::new(operators, binding.columns.then_some(shown), binding.from);
+        let meets = strategy.is_some_and(|plan| plan.spec.account.scope == Scope::Portfolio);
+        Ok(if meets { chain.meeting() } else { chain })
+    }
+
+    /// What the strategy is made from, if the plan trades.
+    pub fn strategy_plan(&self) -> Option<&StrategyPlan> {
+        let LogicalPlan::Extension(extension) = &self.plan else { return None };
+        let node: &dyn std::any::Any = extension.node.as_any();
+        node.downcast_ref::<StrategyNode>().map(|node| &*node.plan)
     }
 }
 
@@ -52,6 +90,8 @@ struct Lowering<'l> {
     session: &'l SessionState,
     symbol: &'l str,
     binding: &'l Binding,
+    /// Whether bars come with finer bars.
+    detail: bool,
 }
 
 type Operators = Vec<Box<dyn Operator>>;
@@ -60,6 +100,7 @@ impl Lowering<'_> {
     /// The operators of a plan; `outer` plans begin with the door for exact bars.
     fn plan(&self, plan: &LogicalPlan, outer: bool) -> Result<Operators> {
         match plan {
+            LogicalPlan::TableScan(_) if outer && self.detail => Ok(vec![Box::new(Intake::detailed())]),
             LogicalPlan::TableScan(_) if outer => Ok(vec![Box::new(Intake::default())]),
             LogicalPlan::TableScan(_) => Ok(Vec::new()),
             LogicalPlan::Projection(node) => self.projection(node, outer),
@@ -133,8 +174,12 @@ impl Lowering<'_> {
 
     fn strategy(&self, node: &StrategyNode, outer: bool) -> Result<Operators> {
         let mut operators = self.plan(&node.input, outer)?;
+        if node.plan.spec.account.scope == Scope::Portfolio {
+            // The account stands behind the chains of all its symbols.
+            return Ok(operators);
+        }
         let schema = last_schema(&operators);
-        operators.push(Box::new(strategy_op(&node.plan, &schema, self.symbol, self.binding.from, true)?));
+        operators.push(Box::new(strategy_op(&node.plan, &schema, self.symbol, self.binding, true)?));
         Ok(operators)
     }
 }
@@ -146,7 +191,7 @@ pub(crate) fn inner_chain(
     plan: &LogicalPlan,
     shown: &[String],
 ) -> Result<(Chain, Vec<usize>)> {
-    let operators = Lowering { session, symbol, binding: &Binding::default() }.plan(plan, false)?;
+    let operators = Lowering { session, symbol, binding: &Binding::default(), detail: false }.plan(plan, false)?;
     let rows = last_schema(&operators);
     let all = (0..rows.fields().len()).collect();
     let shown = shown.iter().map(|name| Ok(rows.index_of(name)?)).collect::<Result<Vec<_>>>()?;
@@ -158,17 +203,18 @@ pub(crate) fn strategy_op(
     plan: &StrategyPlan,
     schema: &SchemaRef,
     symbol: &str,
-    from: Micros,
+    binding: &Binding,
     rows: bool,
 ) -> Result<StrategyOp> {
-    let engine = Engine::new(plan.spec.clone(), vec![plan.filters.clone()]);
+    let engine = Engine::new(plan.spec.clone(), vec![binding.statics.filters_of(symbol, plan)]);
     let parts = StrategyParts {
         symbol: symbol.to_owned(),
         engine: engine.map_err(|e| DataFusionError::Plan(e.to_string()))?,
         rules: Box::new(Programs::new(plan.programs.clone())),
         slots: plan.slots.clone(),
         tags: plan.tags.clone(),
-        from,
+        funding: binding.statics.funding_of(symbol),
+        from: binding.from,
         rows,
     };
     StrategyOp::new(schema, parts).map_err(|e| DataFusionError::Plan(e.to_string()))

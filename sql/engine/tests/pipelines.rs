@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+#[path = "../../../pipeline/config/src/tests/blocks.rs"]
+mod blocks;
+#[path = "pipelines/strategies.rs"]
+mod strategies;
+
 use candleflow_config::{Diagnostics, Document, Overrides, read};
 use candleflow_engine::{Binding, Compiled, compile, explain, session};
 use candleflow_stream::laws;
@@ -11,10 +16,14 @@ use datafusion::{
 };
 use proptest::prelude::*;
 
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("ema-cross", include_str!("../../../examples/ema-cross.yaml")),
     ("dip-buyer", include_str!("../../../examples/dip-buyer.yaml")),
+    ("rotation", include_str!("../../../examples/rotation.yaml")),
+    ("breakout", include_str!("../../../examples/breakout.yaml")),
+    ("pyramid", include_str!("../../../examples/pyramid.yaml")),
     ("indicators", include_str!("../../../examples/indicators.yaml")),
+    ("sweep", include_str!("../../../examples/sweep.yaml")),
 ];
 
 fn document(text: &str) -> Document {
@@ -95,12 +104,27 @@ fn equal_subexpressions_are_computed_once() {
     assert_eq!(plan.matches("= ema(close, 12,").count(), 1, "{plan}");
 }
 
+#[test]
+fn hidden_columns_are_called_what_they_compute() {
+    let session = session();
+    let compiled = compiled(&session, EXAMPLES[0].1, "BTCUSDT");
+    let called: Vec<String> = compiled.called().into_values().collect();
+    let rules: Vec<&String> = called.iter().filter(|c| c.starts_with("rule")).collect();
+    assert!(rules.iter().any(|r| r.contains("fast") && r.contains("slow") && r.contains("trend")), "{called:?}");
+    assert!(called.iter().all(|c| !c.contains("__") && !c.contains("Float64(")), "{called:?}");
+    // Every one of them is a column of the chain that shows all.
+    let chain = compiled.open_chain(&session.state(), &Binding { from: i64::MIN, ..Binding::default() }).unwrap();
+    let schema = chain.columns_schema().unwrap();
+    assert!(compiled.called().keys().all(|name| schema.index_of(name).is_ok()), "{schema}");
+    assert_eq!(schema.field(2).name(), "time");
+}
+
 /// The values of one column over a made-up market.
 fn values(expression: &str, rows: usize) -> Vec<Option<f64>> {
     let session = session();
     let text = format!("{HEAD}columns:\n  x: {expression}\n");
     let compiled = compiled(&session, &text, "BTCUSDT");
-    let binding = Binding { columns: true, from: i64::MIN };
+    let binding = Binding { columns: true, from: i64::MIN, ..Binding::default() };
     let mut chain = compiled.chain(&session.state(), &binding).unwrap();
     let given = chain.process(laws::market("BTCUSDT", 7, rows)).unwrap();
     let (_, batch) = &given.outputs[0];
@@ -126,7 +150,7 @@ proptest! {
         let session = session();
         for (name, text) in EXAMPLES {
             let compiled = compiled(&session, text, "BTCUSDT");
-            let binding = Binding { columns: true, from: 100 * 60_000_000 };
+            let binding = Binding { columns: true, from: 100 * 60_000_000, ..Binding::default() };
             let make = || compiled.chain(&session.state(), &binding).expect("a good plan");
             let input = laws::market("BTCUSDT", seed, rows);
             laws::check(&make, &input, &cuts).map_err(|e| TestCaseError::fail(format!("{name}: {e}")))?;

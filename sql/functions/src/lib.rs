@@ -8,14 +8,18 @@
 
 mod aggregate;
 pub mod call;
+pub mod describe;
 mod keys;
 pub mod names;
+mod page;
 mod planner;
 mod scalar;
 mod window;
 
 pub use call::{Arguments, CallError, Called};
+pub use describe::Description;
 pub use names::{NameError, complete, indicator};
+pub use page::{page, statistics};
 pub use scalar::functions as scalars;
 
 use aggregate::Aggregate;

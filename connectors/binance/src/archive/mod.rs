@@ -9,10 +9,12 @@
 //! claimed as covered, whatever the CHECKSUM says. A file that the archive lacks is `NotListed` before the first one that
 //! exists and `Missing` after it: a gap that REST or a later run fills.
 
+mod beside;
 mod download;
 mod plan;
 mod read;
 
+pub use beside::{Beside, beside};
 pub use download::Verified;
 pub use plan::{ArchiveFile, Period, Step, plan};
 pub use read::{Contents, DayFact, ReadError, Take, read};

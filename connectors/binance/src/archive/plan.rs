@@ -5,7 +5,7 @@
 
 use candleflow_schema::{
     Interval, Micros, Symbol,
-    time::{DAY, civil_from_days, days_from_civil},
+    time::{self, DAY, civil_from_days, days_from_civil},
 };
 
 /// What a file holds.
@@ -64,6 +64,27 @@ impl ArchiveFile {
     /// Its base name, such as `BTCUSDT-1h-2024-11`; a month is `1mo` here, so that no disk confuses it with a minute.
     pub fn name(&self) -> String {
         format!("{}-{}-{}", self.symbol, interval_name(self.interval), self.period.label())
+    }
+
+    /// Reads the name of a file, such as `BTCUSDT-1h-2024-11.zip` or `BTCUSDT-1h-2024-11-30.zip`.
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.strip_suffix(".zip")?.splitn(3, '-');
+        let (symbol, interval, label) = (parts.next()?, parts.next()?, parts.next()?);
+        let interval = match interval {
+            "1mo" => Interval::Mo1,
+            "1M" => return None,
+            other => other.parse().ok()?,
+        };
+        let (first, month) = match label.len() {
+            7 => (time::parse(&format!("{label}-01")).ok()?, true),
+            10 => (time::parse(label).ok()?, false),
+            _ => return None,
+        };
+        let day = first.div_euclid(DAY);
+        let (year, number, _) = civil_from_days(day);
+        let period = if month { Period::Month { year, month: number } } else { Period::Day(day) };
+        let file = ArchiveFile { symbol: symbol.into(), interval, period };
+        (file.name() + ".zip" == name).then_some(file)
     }
 
     /// The parts of its path below the archive's address, without the file name.
@@ -163,6 +184,18 @@ mod tests {
         };
         assert_eq!(file.folder().join("/"), "data/spot/monthly/klines/ETHBTC/1mo");
         assert_eq!(file.name(), "ETHBTC-1mo-2020-03");
+        assert_eq!(ArchiveFile::parse("ETHBTC-1mo-2020-03.zip"), Some(file));
+        let day = ArchiveFile::parse("BTCUSDT-1m-2021-04-25.zip").unwrap();
+        assert_eq!((day.name().as_str(), day.folder()[2]), ("BTCUSDT-1m-2021-04-25", "daily"));
+        for other in [
+            "BTCUSDT-1m-2021.zip",
+            "BTCUSDT-1m-2021-13.zip",
+            "a.zip",
+            "BTCUSDT-7m-2021-04.zip",
+            "BTCUSDT-1m-2021-04.csv",
+        ] {
+            assert_eq!(ArchiveFile::parse(other), None, "{other}");
+        }
     }
 
     proptest! {

@@ -199,6 +199,11 @@ fn bar(record: &ByteRecord, symbol: &Symbol, interval: Interval) -> Result<Bar, 
         let text = text(i)?;
         text.parse::<i64>().map_err(|_| Defect::Shape(format!("column {}: '{text}' is not a whole number", i + 1)))
     };
+    // Only a local exchange leaves a field empty, where the bars that it replays lack the number.
+    let maybe = |name: &'static str, i: usize| match text(i)? {
+        "" => Ok(None),
+        text => Defect::quantity(name, text).map(Some),
+    };
     let open_time = whole(0)?;
     let bar = Bar {
         symbol: symbol.clone(),
@@ -210,10 +215,10 @@ fn bar(record: &ByteRecord, symbol: &Symbol, interval: Interval) -> Result<Bar, 
         low: Defect::price("low", text(3)?)?,
         close: Defect::price("close", text(4)?)?,
         volume: Defect::quantity("volume", text(5)?)?,
-        quote_volume: Some(Defect::quantity("quote_volume", text(7)?)?),
-        trades: Some(whole(8)?),
-        taker_buy_volume: Some(Defect::quantity("taker_buy_volume", text(9)?)?),
-        taker_buy_quote_volume: Some(Defect::quantity("taker_buy_quote_volume", text(10)?)?),
+        quote_volume: maybe("quote_volume", 7)?,
+        trades: if record[8].is_empty() { None } else { Some(whole(8)?) },
+        taker_buy_volume: maybe("taker_buy_volume", 9)?,
+        taker_buy_quote_volume: maybe("taker_buy_quote_volume", 10)?,
         origin: Origin::Archive,
     };
     bar.validate()?;

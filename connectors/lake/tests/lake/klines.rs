@@ -15,6 +15,33 @@ use candleflow_schema::{
 use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_topic_said_first_is_heard_after_any_restatement() {
+    let (_dir, lake) = lake();
+    let said = |closes: &[(i64, i64, i64)]| {
+        let bars: Vec<Bar> =
+            closes.iter().map(|(m, close, _)| Bar { origin: Origin::Stream, ..bar("A", *m, *close) }).collect();
+        let places: Vec<_> = closes.iter().map(|(_, _, o)| Some(Place { partition: 0, offset: *o })).collect();
+        (bars, places)
+    };
+    // History, then the topic, which says minute 3 twice.
+    lake.upsert_bars(&bars("A", 0..2)).await.unwrap();
+    for copied in [said(&[(2, 11, 5), (3, 12, 6), (4, 13, 7)]), said(&[(3, 99, 9)])] {
+        let mut writer = lake.klines_writer().await.unwrap();
+        writer.push_placed(&copied.0, &copied.1).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    // Restated by the archive: minute 0, which never was in the topic, minute 4, which was; minute 5 is new.
+    lake.upsert_bars(&[bar("A", 0, 77), bar("A", 4, 78), bar("A", 5, 79), bar("B", 3, 80)]).await.unwrap();
+    let closes = |bars: Vec<Bar>| bars.iter().map(|b| b.close).collect::<Vec<_>>();
+    let heard = lake.heard(&"A".into(), Interval::M1, 0, i64::MAX).await.unwrap();
+    assert_eq!(closes(heard), [11, 12, 13]);
+    let from = bar("A", 2, 0).time();
+    let heard = lake.heard(&"A".into(), Interval::M1, from, from + MINUTE).await.unwrap();
+    assert_eq!(closes(heard), [12], "after the first, up to the second");
+    assert_eq!(closes(stored(&lake, &["A"]).await), [77, 11, 11, 99, 78, 79], "the table itself has the latest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_rules_of_restatement_hold_in_the_table() {
     let (_dir, lake) = lake();
     let with = |minute: i64, close: i64, trades: Option<i64>, origin: Origin| Bar {

@@ -13,12 +13,13 @@ pub(crate) trait Line: Step<1, 1> {}
 impl<S: Step<1, 1>> Line for S {}
 
 /// The next value of a stage, or NaN while the stage before has none.
-#[inline]
+#[inline(always)]
 pub(crate) fn feed<L: Line>(line: &mut L, x: f64) -> f64 {
     if x.is_nan() { f64::NAN } else { line.step([x])[0] }
 }
 
 /// [`feed`] for each row; only leading values may be NaN.
+#[inline(always)]
 pub(crate) fn feed_column<L: Line>(line: &mut L, x: &[f64], y: &mut [f64]) {
     let from = x.iter().position(|x| !x.is_nan()).unwrap_or(x.len());
     y[..from].fill(f64::NAN);
@@ -38,7 +39,7 @@ impl<F> State for Map<F> {
 }
 
 impl<const I: usize, F: Fn([f64; I]) -> f64 + Clone + Send + 'static> Step<I, 1> for Map<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; I]) -> [f64; 1] {
         [(self.0)(x)]
     }
@@ -64,11 +65,12 @@ impl<F, L: State> State for Over<F, L> {
 }
 
 impl<const I: usize, F: Fn([f64; I]) -> f64 + Clone + Send + 'static, L: Line> Step<I, 1> for Over<F, L> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; I]) -> [f64; 1] {
         self.line.step([(self.make)(x)])
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; I], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let x = x.map(|column| &column[..rows]);
@@ -107,7 +109,7 @@ where
     F: Fn([f64; I], [f64; I]) -> f64 + Clone + Send + 'static,
     L: Line,
 {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; I]) -> [f64; 1] {
         let last = std::mem::replace(&mut self.last, x);
         if last[0].is_nan() {
@@ -116,6 +118,7 @@ where
         self.line.step([(self.make)(x, last)])
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; I], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let x = x.map(|column| &column[..rows]);
@@ -142,11 +145,12 @@ impl State for Same {
 }
 
 impl Step<1, 1> for Same {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         x
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         y.copy_from_slice(x);
     }
@@ -163,12 +167,13 @@ impl<A: State, B: State> State for Then<A, B> {
 }
 
 impl<A: Line, B: Line> Step<1, 1> for Then<A, B> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let [between] = self.0.step(x);
         [feed(&mut self.1, between)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut between = [0.0; BLOCK];
         let between = &mut between[..y.len()];
@@ -198,7 +203,7 @@ impl<L: State> State for Late<L> {
 }
 
 impl<L: Line> Step<1, 1> for Late<L> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let y = self.line.step(x);
         if self.left == 0 {
@@ -208,6 +213,7 @@ impl<L: Line> Step<1, 1> for Late<L> {
         [f64::NAN]
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         self.line.column(x, [&mut *y]);
         let hidden = (self.left as usize).min(y.len());

@@ -1,14 +1,15 @@
 //! The accumulator: rows in, in total order; every metric out at any time.
 
+use super::catalogue::Settled;
 use super::curve::Curve;
-use super::days::Days;
+use super::days::{DayRow, Days};
 use super::trades::Trades;
-use super::{BLOCKS, PERIODS, ReturnBlock, probabilistic_sharpe, ratio};
+use super::{BLOCKS, CATALOGUE, Group, MetricInfo, ReturnBlock};
 use crate::money::{Money, Overflow};
 use crate::strategy::codec::{Codec, Coded, SnapshotError};
 use crate::strategy::{EquityRow, Finish, OrderRow, Side, TradeRow};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A bar's event time whose accounts have not all reported.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -42,6 +43,8 @@ pub(crate) struct RoundTrip {
     pub(crate) net: Money,
     pub(crate) percent: f64,
     pub(crate) bars: u32,
+    /// Microseconds from entry to exit.
+    pub(crate) held: i64,
     pub(crate) proceeds: Money,
     /// Of the exit.
     pub(crate) fee: Money,
@@ -54,9 +57,11 @@ pub struct Metrics {
     marks: Vec<f64>,
     markets: Vec<Market>,
     pending: Option<Pending>,
-    curve: Curve,
-    days: Days,
-    trades: Trades,
+    pub(super) curve: Curve,
+    pub(super) days: Days,
+    pub(super) trades: Trades,
+    /// The same per symbol, where there are several.
+    by_symbol: Vec<Trades>,
 }
 
 impl Metrics {
@@ -71,6 +76,7 @@ impl Metrics {
             curve: Curve::new(start),
             days: Days::new(start),
             trades: Trades::default(),
+            by_symbol: if symbols > 1 { vec![Trades::default(); symbols] } else { Vec::new() },
         }
     }
 
@@ -104,11 +110,17 @@ impl Metrics {
 
     /// A round trip; open ones do not count.
     pub fn trade(&mut self, row: &TradeRow) -> Result<(), Overflow> {
+        if let Some(trades) = self.by_symbol.get_mut(row.symbol as usize) {
+            trades.trade(row)?;
+        }
         self.trades.trade(row)
     }
 
     /// What became of an order: fees, turnover, ambiguous fills, rejections.
     pub fn order(&mut self, row: &OrderRow) -> Result<(), Overflow> {
+        if let Some(trades) = self.by_symbol.get_mut(row.symbol as usize) {
+            trades.order(row)?;
+        }
         self.trades.order(row)
     }
 
@@ -138,7 +150,7 @@ impl Metrics {
 
     /// A closed round trip and its two fills.
     pub(crate) fn round_trip(&mut self, trip: &RoundTrip) -> Result<(), Overflow> {
-        self.trades.closed(trip.side, trip.net, trip.percent, trip.bars)?;
+        self.trades.closed(trip.side, trip.net, trip.percent, trip.bars, trip.held)?;
         self.trades.filled(trip.proceeds, trip.fee)
     }
 
@@ -224,95 +236,39 @@ impl Metrics {
         blocks
     }
 
+    /// The same values of one symbol's trades and fills alone; `None` for what is not in the groups `trades` and
+    /// `fills`. Shares of the balance are of the whole account's.
+    pub fn symbol_values(&self, symbol: usize) -> Vec<Option<f64>> {
+        let settled = self.settled();
+        let trades = if self.by_symbol.is_empty() { &settled.trades } else { &settled.by_symbol[symbol] };
+        let values = Settled::new(&settled.curve, &settled.days, trades, f64::NAN);
+        let known = |metric: &MetricInfo| matches!(metric.group, Group::Trades | Group::Fills);
+        CATALOGUE.iter().map(|metric| known(metric).then(|| (metric.value)(&values)).flatten()).collect()
+    }
+
+    /// A row for each day with a bar.
+    pub fn day_rows(&self) -> Vec<DayRow> {
+        self.settled().days.rows()
+    }
+
+    /// Returns from day to day, the starting balance first.
+    pub fn daily_returns(&self) -> Vec<f64> {
+        self.settled().days.returns_in_order()
+    }
+
     /// The value of every entry of [`CATALOGUE`](super::CATALOGUE), in its order.
     pub fn values(&self) -> Vec<Option<f64>> {
+        let run = self.settled();
+        let settled = Settled::new(&run.curve, &run.days, &run.trades, run.market_value());
+        CATALOGUE.iter().map(|metric| (metric.value)(&settled)).collect()
+    }
+
+    /// With the bar in hand, and the market of the open day.
+    pub(super) fn settled(&self) -> Metrics {
         let mut settled = self.clone();
         settled.flush();
         settled.close_day();
-        settled.settled_values()
-    }
-
-    fn settled_values(&self) -> Vec<Option<f64>> {
-        let (curve, trades) = (self.curve.closed(), &self.trades);
-        let returns = self.days.returns();
-        let start = curve.start;
-        let growth = ratio(curve.last, start);
-        let cagr = match growth {
-            Some(growth) if curve.years() > 0.0 && growth > 0.0 => Some(libm::pow(growth, 1.0 / curve.years()) - 1.0),
-            Some(_) if curve.years() > 0.0 => Some(-1.0),
-            _ => None,
-        };
-        let cagr = cagr.filter(|value| value.is_finite()); // an hour's gain to the power of a year is not
-        let sharpe = returns.sharpe();
-        let moments = returns.skew.zip(returns.kurtosis);
-        let psr = sharpe
-            .zip(moments)
-            .and_then(|(sharpe, (skew, kurtosis))| probabilistic_sharpe(sharpe, 0.0, self.days.len(), skew, kurtosis));
-        let (alpha, beta, correlation) = self.days.against_market();
-        let (best_month, worst_month) = self.days.months();
-        let count = |count: u64| Some(count as f64);
-        let amount = |amount: Money| Some(amount.to_f64());
-        vec![
-            Some(start),
-            Some(curve.last),
-            Some(curve.last - start),
-            growth.map(|growth| growth - 1.0),
-            cagr,
-            Some(returns.deviation * PERIODS.sqrt()).filter(|value| value.is_finite()),
-            sharpe,
-            returns.sortino(),
-            cagr.and_then(|cagr| ratio(cagr, curve.deepest)),
-            ratio(returns.gains, returns.losses),
-            curve.sharpe_bar(),
-            psr,
-            Some(curve.deepest_amount),
-            Some(curve.deepest),
-            Some(curve.longest_days()),
-            curve.average_depth(),
-            curve.average_days(),
-            Some(curve.longest_recovery_days()),
-            self.days.ulcer(),
-            count(trades.count),
-            count(trades.winning),
-            count(trades.losing),
-            count(trades.long),
-            count(trades.count - trades.long),
-            trades.win_rate(),
-            ratio(trades.won.to_f64(), -trades.lost.to_f64()),
-            ratio(trades.net.to_f64(), trades.count as f64),
-            ratio(trades.percent, trades.count as f64),
-            trades.average_win(),
-            trades.average_loss(),
-            trades.best.map(Money::to_f64),
-            trades.worst.map(Money::to_f64),
-            trades.payoff(),
-            trades.kelly(),
-            trades.sqn(),
-            count(trades.longest_win),
-            count(trades.longest_loss),
-            ratio(trades.bars as f64, trades.count as f64),
-            ratio(curve.exposed as f64, curve.bars as f64),
-            amount(trades.fees),
-            amount(trades.funding),
-            ratio(trades.notional.to_f64(), start),
-            returns.quantile(0.95).zip(returns.quantile(0.05)).and_then(|(high, low)| ratio(high.abs(), low.abs())),
-            returns.quantile(0.05),
-            returns.tail_mean(0.05),
-            returns.skew,
-            returns.kurtosis.map(|kurtosis| kurtosis - 3.0),
-            alpha,
-            beta,
-            correlation,
-            Some(self.market_value() - 1.0).filter(|value| value.is_finite()),
-            returns.sorted.last().copied(),
-            returns.sorted.first().copied(),
-            best_month,
-            worst_month,
-            count(trades.ambiguous),
-            count(trades.rejected),
-            count(curve.bars),
-            count(self.days.len() as u64),
-        ]
+        settled
     }
 
     /// The state as canonical bytes.
@@ -338,7 +294,7 @@ impl Metrics {
         let mut version = VERSION;
         codec.u8(&mut version)?;
         if version != VERSION {
-            return Err(SnapshotError::Unknown { what: "metrics version 1", found: u64::from(version) });
+            return Err(SnapshotError::Unknown { what: "metrics version 2", found: u64::from(version) });
         }
         codec.list(&mut self.marks, || 0.0, |codec, mark| codec.f64(mark))?;
         let blank = || Market { first: f64::NAN, last: f64::NAN };
@@ -353,7 +309,8 @@ impl Metrics {
         })?;
         self.curve.fields(codec)?;
         self.days.fields(codec)?;
-        self.trades.fields(codec)
+        self.trades.fields(codec)?;
+        codec.list(&mut self.by_symbol, Trades::default, |codec, trades| trades.fields(codec))
     }
 }
 

@@ -8,10 +8,15 @@ use crate::strategy::codec::{Codec, Coded};
 pub(super) struct Curve {
     pub(super) start: f64,
     pub(super) last: f64,
+    /// The first bar's equity.
+    pub(super) first: f64,
     pub(super) first_open: i64,
+    last_open: i64,
     pub(super) last_time: i64,
     pub(super) bars: u64,
     pub(super) exposed: u64,
+    /// Bars that closed below the highest equity.
+    pub(super) under_water: u64,
     peak: f64,
     peak_time: i64,
     trough: f64,
@@ -23,8 +28,11 @@ pub(super) struct Curve {
     longest: i64,
     longest_recovery: i64,
     episodes: u64,
+    recoveries: u64,
     depth_sum: f64,
+    amount_sum: f64,
     duration_sum: f64,
+    recovery_sum: f64,
     return_sum: f64,
     return_squares: f64,
 }
@@ -34,10 +42,13 @@ impl Curve {
         Curve {
             start,
             last: start,
+            first: start,
             first_open: 0,
+            last_open: 0,
             last_time: 0,
             bars: 0,
             exposed: 0,
+            under_water: 0,
             peak: start,
             peak_time: 0,
             trough: start,
@@ -48,8 +59,11 @@ impl Curve {
             longest: 0,
             longest_recovery: 0,
             episodes: 0,
+            recoveries: 0,
             depth_sum: 0.0,
+            amount_sum: 0.0,
             duration_sum: 0.0,
+            recovery_sum: 0.0,
             return_sum: 0.0,
             return_squares: 0.0,
         }
@@ -59,10 +73,12 @@ impl Curve {
     #[inline]
     pub(super) fn observe(&mut self, open_time: i64, time: i64, equity: f64, exposed: bool) {
         if self.bars == 0 {
+            self.first = equity;
             self.first_open = open_time;
             self.peak_time = open_time;
         }
         self.bars += 1;
+        self.last_open = open_time;
         self.exposed += u64::from(exposed);
         self.last_time = time;
         if equity != self.last {
@@ -77,7 +93,10 @@ impl Curve {
             }
             self.peak = equity;
             self.peak_time = time;
-        } else if self.depth == 0.0 || equity < self.trough {
+            return;
+        }
+        self.under_water += 1;
+        if self.depth == 0.0 || equity < self.trough {
             self.deepened(time, equity);
         }
     }
@@ -96,10 +115,11 @@ impl Curve {
         let (Some(first), Some(last)) = (time.first(), time.last()) else { return };
         self.observe(open_time[0], *first + offset, equity, exposed);
         if time.len() > 1 {
-            self.observe(open_time[0], *last + offset, equity, exposed);
+            self.observe(open_time[time.len() - 1], *last + offset, equity, exposed);
             let between = time.len() as u64 - 2;
             self.bars += between;
             self.exposed += between * u64::from(exposed);
+            self.under_water += between * u64::from(self.depth > 0.0);
         }
     }
 
@@ -112,10 +132,12 @@ impl Curve {
         qty: f64,
     ) {
         if self.bars == 0 && !time.is_empty() {
+            self.first = cash + qty * close[0];
             self.first_open = open_time[0];
             self.peak_time = open_time[0];
         }
         let (mut last, mut sum, mut squares) = (self.last, self.return_sum, self.return_squares);
+        let mut under_water = 0;
         for (time, close) in time.iter().zip(close) {
             let equity = cash + qty * close;
             if equity != last {
@@ -130,40 +152,49 @@ impl Curve {
                 }
                 self.peak = equity;
                 self.peak_time = *time + offset;
-            } else if self.depth == 0.0 || equity < self.trough {
+                continue;
+            }
+            under_water += 1;
+            if self.depth == 0.0 || equity < self.trough {
                 self.deepened(*time + offset, equity);
             }
         }
+        self.under_water += under_water;
         (self.last, self.return_sum, self.return_squares) = (last, sum, squares);
         self.bars += time.len() as u64;
         self.exposed += time.len() as u64;
         self.last_time = time.last().map_or(self.last_time, |time| time + offset);
+        self.last_open = open_time.last().copied().unwrap_or(self.last_open);
     }
 
     fn recovered(&mut self, time: i64) {
         self.longest = self.longest.max(time - self.peak_time);
         self.longest_recovery = self.longest_recovery.max(time - self.trough_time);
         self.episodes += 1;
+        self.recoveries += 1;
+        self.recovery_sum += (time - self.trough_time) as f64;
         self.depth_sum += self.depth;
+        self.amount_sum += self.peak - self.trough;
         self.duration_sum += (time - self.peak_time) as f64;
         self.depth = 0.0;
     }
 
     /// The last bar's equity is another: what exits at the end cost.
     pub(super) fn replace_last(&mut self, equity: f64) {
-        let (open_time, time) = (self.first_open, self.last_time);
-        let bars = self.bars;
+        let (open_time, time) = (self.last_open, self.last_time);
+        let (bars, under_water) = (self.bars, self.under_water);
         self.observe(open_time, time, equity, false);
-        self.bars = bars;
+        (self.bars, self.under_water) = (bars, under_water);
     }
 
     /// The curve as if the drawdown that is not over ended now.
     pub(super) fn closed(&self) -> Curve {
         let mut closed = self.clone();
         if closed.depth > 0.0 {
-            let recovery = closed.longest_recovery;
             closed.recovered(self.last_time);
-            closed.longest_recovery = recovery; // it has not recovered
+            // It has not recovered.
+            closed.longest_recovery = self.longest_recovery;
+            (closed.recoveries, closed.recovery_sum) = (self.recoveries, self.recovery_sum);
         }
         closed
     }
@@ -180,8 +211,21 @@ impl Curve {
         ratio(self.depth_sum, self.episodes as f64)
     }
 
+    pub(super) fn average_amount(&self) -> Option<f64> {
+        ratio(self.amount_sum, self.episodes as f64)
+    }
+
+    pub(super) fn average_recovery_days(&self) -> Option<f64> {
+        ratio(self.recovery_sum / 86_400e6, self.recoveries as f64)
+    }
+
     pub(super) fn average_days(&self) -> Option<f64> {
         ratio(self.duration_sum / 86_400e6, self.episodes as f64)
+    }
+
+    /// Microseconds from the first open to the last.
+    pub(super) fn span_of_opens(&self) -> f64 {
+        (self.last_open - self.first_open) as f64
     }
 
     /// Years from the first open to the last close, of 365 days.
@@ -199,20 +243,20 @@ impl Curve {
     }
 
     pub(super) fn fields(&mut self, codec: &mut Codec<'_>) -> Coded {
-        let Curve { start, last, peak, trough, depth, deepest, deepest_amount, .. } = self;
-        for value in [start, last, peak, trough, depth, deepest, deepest_amount] {
+        let Curve { start, first, last, peak, trough, depth, deepest, deepest_amount, .. } = self;
+        for value in [start, first, last, peak, trough, depth, deepest, deepest_amount] {
             codec.f64(value)?;
         }
-        let Curve { depth_sum, duration_sum, return_sum, return_squares, .. } = self;
-        for value in [depth_sum, duration_sum, return_sum, return_squares] {
+        let Curve { depth_sum, amount_sum, duration_sum, recovery_sum, return_sum, return_squares, .. } = self;
+        for value in [depth_sum, amount_sum, duration_sum, recovery_sum, return_sum, return_squares] {
             codec.f64(value)?;
         }
-        let Curve { first_open, last_time, peak_time, trough_time, longest, longest_recovery, .. } = self;
-        for value in [first_open, last_time, peak_time, trough_time, longest, longest_recovery] {
+        let Curve { first_open, last_open, last_time, peak_time, trough_time, longest, longest_recovery, .. } = self;
+        for value in [first_open, last_open, last_time, peak_time, trough_time, longest, longest_recovery] {
             codec.i64(value)?;
         }
-        let Curve { bars, exposed, episodes, .. } = self;
-        for value in [bars, exposed, episodes] {
+        let Curve { bars, exposed, under_water, episodes, recoveries, .. } = self;
+        for value in [bars, exposed, under_water, episodes, recoveries] {
             codec.u64(value)?;
         }
         Ok(())

@@ -19,6 +19,23 @@ pub(super) struct Days {
     next: i64,
 }
 
+/// A day of a run: what the table of daily statistics shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DayRow {
+    /// Days since the epoch, UTC.
+    pub day: i64,
+    /// At the last close of the day.
+    pub equity: f64,
+    /// Since the last close of the day before; since the starting balance on the first.
+    pub pnl: f64,
+    /// The same as a fraction.
+    pub ret: Option<f64>,
+    /// From the highest daily equity so far, as a fraction of it.
+    pub drawdown: Option<f64>,
+    /// What the market did; on the first day since its first close.
+    pub market_ret: Option<f64>,
+}
+
 /// The Sharpe ratio of a day's last equities after a balance: what [`Returns::sharpe`] gives, without the rest.
 pub(crate) fn sharpe_of(start: f64, equity: &[f64]) -> Option<f64> {
     let count = equity.len() as f64;
@@ -107,15 +124,9 @@ impl Days {
         self.days.len()
     }
 
-    /// Returns from day to day, the starting balance first.
+    /// Moments of the returns from day to day.
     pub(super) fn returns(&self) -> Returns {
-        let mut before = self.start;
-        let mut values = Vec::with_capacity(self.equity.len());
-        for equity in &self.equity {
-            values.push(equity / before - 1.0);
-            before = *equity;
-        }
-        Returns::of(values)
+        Returns::of(self.returns_in_order())
     }
 
     /// Returns of the market between days, and the equity's over the same days.
@@ -140,6 +151,34 @@ impl Days {
         }
         let beta = ratio(both, other);
         (beta.map(|beta| (mean - beta * market) * PERIODS), beta, ratio(both, own.sqrt() * other.sqrt()))
+    }
+
+    /// The market's returns between days; `None` where it has no value on one of them.
+    pub(super) fn market_returns(&self) -> Option<Returns> {
+        let values: Vec<f64> = self.market.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
+        (!values.is_empty() && values.iter().all(|value| value.is_finite())).then(|| Returns::of(values))
+    }
+
+    /// The largest distance of the market's daily value from its highest, the first close at first.
+    pub(super) fn market_drawdown(&self) -> Option<f64> {
+        let (mut peak, mut deepest) = (1.0_f64, 0.0_f64);
+        for value in &self.market {
+            peak = peak.max(*value);
+            deepest = deepest.max((peak - value) / peak);
+        }
+        let known = !self.market.is_empty() && self.market.iter().all(|value| value.is_finite());
+        known.then_some(deepest)
+    }
+
+    /// Returns from day to day, the starting balance first, in order.
+    pub(super) fn returns_in_order(&self) -> Vec<f64> {
+        let mut before = self.start;
+        let mut values = Vec::with_capacity(self.equity.len());
+        for equity in &self.equity {
+            values.push(equity / before - 1.0);
+            before = *equity;
+        }
+        values
     }
 
     /// Root mean square of the distance from the highest daily equity.
@@ -172,6 +211,26 @@ impl Days {
     /// Day numbers and last equities, for tables.
     pub(super) fn series(&self) -> impl Iterator<Item = (i64, f64)> {
         self.days.iter().copied().zip(self.equity.iter().copied())
+    }
+
+    /// A row for each day.
+    pub(super) fn rows(&self) -> Vec<DayRow> {
+        let (mut before, mut market_before, mut peak) = (self.start, 1.0, self.start);
+        let days = self.days.iter().zip(&self.equity).zip(&self.market);
+        days.map(|((day, equity), market)| {
+            peak = f64::max(peak, *equity);
+            let row = DayRow {
+                day: *day,
+                equity: *equity,
+                pnl: equity - before,
+                ret: ratio(*equity, before).map(|growth| growth - 1.0),
+                drawdown: ratio(peak - equity, peak),
+                market_ret: ratio(*market, market_before).map(|growth| growth - 1.0),
+            };
+            (before, market_before) = (*equity, *market);
+            row
+        })
+        .collect()
     }
 
     pub(super) fn fields(&mut self, codec: &mut Codec<'_>) -> Coded {
@@ -226,6 +285,12 @@ impl Returns {
 
     pub(super) fn quantile(&self, share: f64) -> Option<f64> {
         quantile(&self.sorted, share)
+    }
+
+    /// The 95th percentile by the 5th, without signs.
+    pub(super) fn tail_ratio(&self) -> Option<f64> {
+        let (high, low) = (self.quantile(0.95)?, self.quantile(0.05)?);
+        ratio(high.abs(), low.abs())
     }
 
     /// Mean of the returns that are not above the quantile.

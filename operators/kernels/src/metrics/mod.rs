@@ -21,10 +21,12 @@ mod series;
 mod sharpe;
 mod statistic;
 mod trades;
+mod variant;
 
 pub use accumulator::Metrics;
 pub(crate) use accumulator::{RoundTrip, Span};
-pub use catalogue::{CATALOGUE, MetricInfo, Unit, metric_index};
+pub use catalogue::{CATALOGUE, Group, MetricInfo, Unit, metric_index};
+pub use days::DayRow;
 use days::quantile;
 pub(crate) use days::sharpe_of;
 pub use monte_carlo::{Distribution, MAX_SIMULATIONS, MonteCarlo, MonteCarloError, PERCENTILES};
@@ -33,6 +35,7 @@ pub use random::Random;
 pub use series::{Variant, annual_return, calmar, freqtrade_sharpe, max_drawdown, omega, sharpe, sortino, volatility};
 pub use sharpe::{deflated_sharpe, normal_cdf, normal_quantile, probabilistic_sharpe};
 pub use statistic::{STATISTICS, Series, Statistic, statistic_of};
+pub use variant::Named;
 
 /// Days a year has in every annualised figure.
 pub const PERIODS: f64 = 365.0;

@@ -19,6 +19,8 @@ pub enum Variant {
     Vectorbt,
     /// Geometric means, and a deviation of compounded returns.
     BacktestingPy,
+    /// Profits of closed trades; over returns alone the same as the house's.
+    Freqtrade,
 }
 
 impl Variant {
@@ -30,6 +32,7 @@ impl Variant {
             "quantstats" => Variant::Quantstats,
             "vectorbt" => Variant::Vectorbt,
             "backtesting_py" => Variant::BacktestingPy,
+            "freqtrade" => Variant::Freqtrade,
             _ => return None,
         })
     }

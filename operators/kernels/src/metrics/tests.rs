@@ -298,3 +298,92 @@ proptest! {
         prop_assert!(values.iter().flatten().all(|value| value.is_finite()));
     }
 }
+
+#[test]
+fn drawdowns_and_holding_times_by_hand() {
+    // Equity by the hour: 1000 | 1100 1050 1100 (over: 50 deep, back an hour after its trough) 990 880 (open, 220 deep).
+    let mut metrics = Metrics::new(&[money("1000")], 1);
+    for (hour, equity) in [1_100.0, 1_050.0, 1_100.0, 990.0, 880.0].into_iter().enumerate() {
+        metrics.equity(0, &equity_row(hour as i64, equity));
+        metrics.market(0, [100.0, 120.0, 90.0, 90.0, 108.0][hour]);
+    }
+    for (net, hours) in [("10", 2), ("-4", 6), ("6", 4)] {
+        let mut row = trade_row(net);
+        (row.entry_time, row.time) = (0, hours * HOUR);
+        (row.entry_fill_time, row.fill_time) = (Some(HOUR), None);
+        row.bars = hours as u32;
+        metrics.trade(&row).unwrap();
+    }
+    let values = metrics.values();
+    let day = 24.0;
+    for (name, expected) in [
+        ("avg_drawdown", (50.0 + 220.0) / 2.0),
+        ("avg_drawdown_pct", (50.0 / 1_100.0 + 0.2) / 2.0),
+        ("avg_recovery", 1.0 / day),
+        ("max_recovery", 1.0 / day),
+        ("time_under_water", 3.0 / 5.0),
+        ("recovery_factor", -120.0 / 220.0),
+        ("avg_holding", (1.0 + 5.0 + 3.0) / 3.0 / day),
+        ("avg_holding_win", 2.0 / day),
+        ("avg_holding_loss", 5.0 / day),
+        ("max_holding", 5.0 / day),
+        ("avg_bars_win", 3.0),
+        ("avg_bars_loss", 6.0),
+        ("best_trade_pct", 0.1),
+        ("worst_trade_pct", -0.04),
+        ("buy_and_hold_return", 0.08),
+        ("buy_and_hold_max_drawdown_pct", 0.0),
+    ] {
+        close(&values, name, expected);
+    }
+}
+
+#[test]
+fn days_have_rows_of_their_own() {
+    let rows = four_days().day_rows();
+    let numbers: Vec<(f64, f64)> = rows.iter().map(|row| (row.equity, row.pnl)).collect();
+    assert_eq!(numbers, [(1_100.0, 100.0), (990.0, -110.0), (990.0, 0.0), (1_089.0, 99.0)]);
+    let days: Vec<i64> = rows.iter().map(|row| row.day).collect();
+    assert_eq!(days, [0, 1, 2, 3]);
+    let near = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-12;
+    assert!(near(rows[0].ret, 0.1) && near(rows[1].ret, -0.1) && near(rows[1].drawdown, 0.1));
+    assert!(
+        near(rows[3].drawdown, 0.01) && near(rows[0].market_ret, 0.01) && near(rows[1].market_ret, 103.0 / 101.0 - 1.0)
+    );
+    assert_eq!(four_days().daily_returns().len(), 4);
+}
+
+#[test]
+fn symbols_have_statistics_of_their_own() {
+    let mut metrics = Metrics::new(&[money("1000")], 2);
+    for (symbol, net) in [(0, "10"), (1, "-3"), (0, "-2"), (1, "-5")] {
+        let mut row = trade_row(net);
+        row.symbol = symbol;
+        metrics.trade(&row).unwrap();
+    }
+    let (first, second, both) = (metrics.symbol_values(0), metrics.symbol_values(1), metrics.values());
+    for (name, a, b, all) in [("trades", 2.0, 2.0, 4.0), ("expectancy", 4.0, -4.0, 0.0), ("win_rate", 0.5, 0.0, 0.25)] {
+        close(&first, name, a);
+        close(&second, name, b);
+        close(&both, name, all);
+    }
+    none(&first, &["sharpe", "total_return", "bars", "max_drawdown"]);
+    // Of one symbol they are the run's.
+    let alone = four_days();
+    let place = metric_index("trades").unwrap();
+    assert_eq!(alone.symbol_values(0)[place], alone.values()[place]);
+    let bytes = metrics.save();
+    let mut again = Metrics::new(&[money("1000")], 2);
+    again.load(&bytes).unwrap();
+    assert_eq!(again.symbol_values(1), second);
+}
+
+#[test]
+fn every_metric_says_where_it_is_from_and_what_it_follows() {
+    for metric in CATALOGUE {
+        assert!(!metric.source.is_empty() && !metric.group.convention().is_empty(), "{}", metric.name);
+    }
+    for group in Group::ALL {
+        assert!(CATALOGUE.iter().any(|metric| metric.group == group), "{}", group.name());
+    }
+}

@@ -56,7 +56,7 @@ impl Average {
     }
 
     /// Takes the next value; the average, or NaN before the seed is complete.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         if self.seen < self.seed {
             return self.sow(x);
@@ -96,6 +96,7 @@ impl Average {
     }
 
     /// `push` for each value of `x`.
+    #[inline(always)]
     pub fn column(&mut self, x: &[f64], y: &mut [f64]) {
         let mut at = 0;
         while at < x.len() && (self.seen < self.seed || self.k != 0) {
@@ -113,7 +114,9 @@ impl Average {
         }
     }
 
-    /// Whole groups.
+    /// Whole groups. Not inlined: compiled for wide vectors, the chain within a group is torn into shuffles and takes
+    /// twice as long.
+    #[inline(never)]
     fn groups(&mut self, x: &[f64], y: &mut [f64]) {
         let (alpha, beta, powers) = (self.alpha, self.beta, self.powers);
         let (mut r, mut e) = (self.r, self.e);

@@ -52,7 +52,7 @@ impl CoMoments {
     }
 
     /// Takes the next row; the moments of the last `n`, or `None` before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64, y: f64) -> Option<Joint> {
         if self.pos == 0 {
             self.shift = [x, y];

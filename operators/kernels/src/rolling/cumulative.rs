@@ -17,7 +17,7 @@ pub struct Cumulative {
 
 impl Cumulative {
     /// Takes the next value; the total so far.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         self.part += x;
         let total = self.high + (self.low + self.part);
@@ -29,6 +29,7 @@ impl Cumulative {
     }
 
     /// `push` for each value, in place.
+    #[inline(always)]
     pub fn column(&mut self, values: &mut [f64]) {
         let mut at = 0;
         while at < values.len() && self.k != 0 {

@@ -16,7 +16,7 @@ impl Lag {
     }
 
     /// Takes the next value; the one `n` rows before it.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         if self.ring.is_empty() {
             return x;
@@ -30,6 +30,7 @@ impl Lag {
     }
 
     /// `push` for each value of `x`.
+    #[inline(always)]
     pub fn column(&mut self, x: &[f64], y: &mut [f64]) {
         let (n, rows) = (self.ring.len(), x.len());
         let held = n.min(rows);

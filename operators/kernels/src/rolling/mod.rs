@@ -13,6 +13,7 @@ mod extreme_at;
 mod lag;
 mod moments;
 mod order;
+mod short;
 mod sum;
 mod weighted;
 mod window;

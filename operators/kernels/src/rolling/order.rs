@@ -21,7 +21,7 @@ impl Order {
     }
 
     /// Takes the next value; the last `n` from the smallest to the largest, or `None` before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, x: f64) -> Option<&[f64]> {
         if self.window.full() {
             let old = self.window.oldest();

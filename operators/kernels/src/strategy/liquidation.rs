@@ -35,7 +35,11 @@ impl Desk<'_> {
                         needed = needed.plus(notional.abs().share(account.maintenance)?)?;
                     }
                 }
-                let level = side.signed(needed.minus(value)?).over(position.qty()?)?.per(self.kept(side)?)?;
+                // A quantity too small to matter has its price beyond every number: it cannot be what ruins the account.
+                let spare = side.signed(needed.minus(value)?);
+                let Ok(level) = spare.over(position.qty()?).and_then(|level| level.per(self.kept(side)?)) else {
+                    return Ok(None);
+                };
                 Ok((level > Money::ZERO).then_some(level))
             }
         }

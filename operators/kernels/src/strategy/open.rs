@@ -9,6 +9,9 @@ use super::spec::{FillAt, LevelsFrom};
 use super::{EngineError, OrderEvent, Reason};
 use crate::money::{Money, Overflow};
 
+/// What rounding leaves of a position is less than this; what anybody trades is more.
+const CRUMB: Money = Money::from_units(1_000);
+
 impl Desk<'_> {
     /// Market exits, then everything protective or resting that the open has already passed.
     pub(super) fn open_exits(&mut self) -> Result<(), EngineError> {
@@ -182,7 +185,11 @@ impl Desk<'_> {
         }
         let left = position.qty()?;
         match order.portion {
-            Some(portion) => Ok(position.largest.share(portion)?.floor_to(self.book.filters.step).min(left)),
+            Some(portion) => {
+                let qty = position.largest.share(portion)?.floor_to(self.book.filters.step).min(left);
+                // Two halves of an odd number of units would leave one of them open for ever.
+                Ok(if left.minus(qty)? < CRUMB { left } else { qty })
+            }
             None => Ok(left),
         }
     }

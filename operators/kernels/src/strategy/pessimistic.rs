@@ -97,7 +97,9 @@ impl Desk<'_> {
         reached.reduce(|a, b| if side.worse(a.1, b.1) == a.1 { a } else { b })
     }
 
-    /// Moves what follows the best price by `best`, and closes at a moved level that the close lies beyond.
+    /// Moves what follows the best price by `best`, and closes at a moved level that the close lies beyond. A level that
+    /// woke above all that the bar traded (the `price` form, with `after`) was passed as it woke: that closes at the
+    /// close, which every path still reaches.
     fn follow(&mut self, side: Side, close: Money, best: Money, worst: Money) -> Result<(), EngineError> {
         let tick = self.book.filters.tick;
         let Some(position) = &mut self.book.position else { return Ok(()) };
@@ -108,7 +110,8 @@ impl Desk<'_> {
         }
         while let Some((group, reason)) = self.stop_reached(close) {
             let Some(level) = self.stop_level(group) else { break };
-            let fill = Fill { quote: level, slips: true, maker: false, moment: Moment::Inside };
+            let quote = if side.stop_reached(level, best) { close } else { level };
+            let fill = Fill { quote, slips: true, maker: false, moment: Moment::Inside };
             self.leave_group(group, fill, reason)?;
         }
         Ok(())

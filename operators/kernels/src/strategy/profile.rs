@@ -1,7 +1,7 @@
 //! Settings that make the engine do what another one does.
 //!
 //! A profile is a list of keys of the strategy, `fills` and `account` blocks; single keys in the file override it.
-//! What a peer does that no key can say is on the documentation page `semantics.md`.
+//! What a peer does that no key can say is on the documentation page `peers.md`.
 
 use super::spec::{
     AtEnd, Clamp, Cooldown, CooldownAfter, EntryBarStops, FillAt, Insufficient, Legs, LevelsFrom, LimitFill,

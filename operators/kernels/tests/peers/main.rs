@@ -62,17 +62,19 @@ fn agrees(ours: &Trade, theirs: &Trade) -> bool {
 fn compare(peer: Peer, text: &str) {
     let Some(bars) = data::hourly() else { return };
     let cases = golden(text);
-    let mut compared = 0;
+    let (mut compared, mut differences) = (0, Vec::new());
     for (name, theirs) in &cases {
         let ours = Case::of(peer, name).run(&bars);
         let differs = ours.iter().zip(theirs).position(|(ours, theirs)| !agrees(ours, theirs));
         let place = differs.or((ours.len() != theirs.len()).then_some(ours.len().min(theirs.len())));
         if let Some(place) = place {
-            panic!("{peer:?} {name}, trade {place}:\n ours   {:?}\n theirs {:?}", ours.get(place), theirs.get(place));
+            let (ours, theirs) = (ours.get(place), theirs.get(place));
+            differences.push(format!("{name}, trade {place}:\n ours   {ours:?}\n theirs {theirs:?}"));
         }
         compared += theirs.len();
     }
-    assert!(cases.len() >= 20 && compared > 1_000, "{} cases, {compared} trades", cases.len());
+    assert!(differences.is_empty(), "{peer:?} differs in {} cases:\n{}", differences.len(), differences.join("\n"));
+    assert!(cases.len() >= 52 && compared > 3_000, "{} cases, {compared} trades", cases.len());
 }
 
 #[test]

@@ -294,8 +294,6 @@ def expressible(engine, at, sides, exits):
         return (at == "close" or exits == "none") and (exits != "cash" or sides == "long")
     if engine == "backtrader":
         return at == "open"
-    if at == "close":
-        return exits in ("none", "stop", "target", "stop_target")
     return True
 
 
@@ -310,15 +308,15 @@ def main(folder, out):
                         for exits in variants:
                             if not expressible(engine, at, sides, exits):
                                 continue
-                            fee = 0.001 if (kind == "sma") == (sides == "long") else 0.0
-                            name = "-".join([kind, sides, at, "fee" if fee else "free", exits])
-                            count = 0
-                            for side, qty, i, entry, j, exit, pnl in run(rows, kind, sides, at, fee, exits):
-                                numbers = [f"{x:.13g}" for x in (qty, entry, exit, pnl)]
-                                values = [side, numbers[0], i, numbers[1], j, *numbers[2:]]
-                                file.write(",".join(map(str, [name] + values)) + "\n")
-                                count += 1
-                            print(engine, name, count)
+                            for fee in (0.001, 0.0):
+                                name = "-".join([kind, sides, at, "fee" if fee else "free", exits])
+                                count = 0
+                                for side, qty, i, entry, j, exit, pnl in run(rows, kind, sides, at, fee, exits):
+                                    numbers = [f"{x:.13g}" for x in (qty, entry, exit, pnl)]
+                                    values = [side, numbers[0], i, numbers[1], j, *numbers[2:]]
+                                    file.write(",".join(map(str, [name] + values)) + "\n")
+                                    count += 1
+                                print(engine, name, count)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! Rows of the strategy as columns: `orders`, `trades`, `equity`.
 
-use crate::operator::OperatorError;
+use crate::operator::{Emit, OperatorError, Output};
 use arrow::{
     array::{
         ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -11,7 +11,7 @@ use arrow::{
 };
 use candleflow_kernels::{
     money::Money,
-    strategy::{EquityRow, OrderRow, Side, TradeRow},
+    strategy::{EquityRow, Events, OrderRow, Side, TradeRow},
 };
 use candleflow_schema::tables::{MONEY, PRICE, timestamp};
 use std::sync::{Arc, LazyLock};
@@ -88,7 +88,7 @@ pub static TRADES: LazyLock<SchemaRef> = LazyLock::new(|| {
     ])
 });
 
-/// `equity`: one row per bar.
+/// `equity`: one row per bar; `symbol` is [`ALL`](crate::portfolio::ALL) for an account over all symbols.
 pub static EQUITY: LazyLock<SchemaRef> = LazyLock::new(|| {
     schema(vec![
         ("symbol", TEXT, false),
@@ -152,11 +152,37 @@ fn finish(schema: &SchemaRef, columns: Result<Vec<ArrayRef>, ArrowError>) -> Res
     batch.map_err(|error| OperatorError::Columns { operator: super::NAME, error })
 }
 
-pub(super) fn orders(symbol: &str, tags: &[String], rows: &[OrderRow]) -> Result<RecordBatch, OperatorError> {
+/// Puts rows into the outputs. `symbol` names an account's symbol by its place, `account` the account.
+pub(crate) fn emit<'s>(
+    events: &Events,
+    equities: &[EquityRow],
+    symbol: &dyn Fn(u32) -> &'s str,
+    account: &str,
+    tags: &[String],
+    out: &mut Emit,
+) -> Result<(), OperatorError> {
+    let outputs = &mut out.given.outputs;
+    if !events.orders.is_empty() {
+        outputs.push((Output::Orders, orders(symbol, tags, &events.orders)?));
+    }
+    if !events.trades.is_empty() {
+        outputs.push((Output::Trades, trades(symbol, tags, &events.trades)?));
+    }
+    if !equities.is_empty() {
+        outputs.push((Output::Equity, equity(account, equities)?));
+    }
+    Ok(())
+}
+
+fn orders<'s>(
+    symbol: &dyn Fn(u32) -> &'s str,
+    tags: &[String],
+    rows: &[OrderRow],
+) -> Result<RecordBatch, OperatorError> {
     let all = || rows.iter();
     let columns = || {
         Ok(vec![
-            words(all().map(|_| symbol)),
+            words(all().map(|r| symbol(r.symbol))),
             times(all().map(|r| Some(r.time))),
             times(all().map(|r| r.fill_time)),
             ints(all().map(|r| Some(r.order as i64))),
@@ -180,11 +206,15 @@ pub(super) fn orders(symbol: &str, tags: &[String], rows: &[OrderRow]) -> Result
     finish(&ORDERS, columns())
 }
 
-pub(super) fn trades(symbol: &str, tags: &[String], rows: &[TradeRow]) -> Result<RecordBatch, OperatorError> {
+fn trades<'s>(
+    symbol: &dyn Fn(u32) -> &'s str,
+    tags: &[String],
+    rows: &[TradeRow],
+) -> Result<RecordBatch, OperatorError> {
     let all = || rows.iter();
     let columns = || {
         Ok(vec![
-            words(all().map(|_| symbol)),
+            words(all().map(|r| symbol(r.symbol))),
             times(all().map(|r| Some(r.time))),
             times(all().map(|r| r.fill_time)),
             truths(all().map(|r| r.open)),
@@ -221,7 +251,7 @@ pub(super) fn trades(symbol: &str, tags: &[String], rows: &[TradeRow]) -> Result
     finish(&TRADES, columns())
 }
 
-pub(super) fn equity(symbol: &str, rows: &[EquityRow]) -> Result<RecordBatch, OperatorError> {
+fn equity(symbol: &str, rows: &[EquityRow]) -> Result<RecordBatch, OperatorError> {
     let all = || rows.iter();
     let columns = || {
         Ok(vec![

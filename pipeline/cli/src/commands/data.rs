@@ -21,6 +21,7 @@ pub(super) async fn data(command: DataCommand, settings: &Settings) -> anyhow::R
     match command {
         DataCommand::Coverage { symbol } => coverage(&lake, symbol.as_deref()).await?,
         DataCommand::Gaps(args) => gaps(&lake, args).await?,
+        DataCommand::Upkeep { force } => upkeep(&lake, force).await?,
         DataCommand::Quality { symbol } => quality(settings, symbol.as_deref()).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -116,7 +117,8 @@ async fn gaps(lake: &Lake, args: GapsArgs) -> anyhow::Result<()> {
             ("why", text(gaps.iter().map(|g| kind(g).to_owned()))),
         ],
     )?;
-    say(&format!("{} holes between {} {interval} bars of {symbol}", gaps.len(), bars.len()));
+    let holes = if gaps.len() == 1 { "hole" } else { "holes" };
+    say(&format!("{} {holes} between {} {interval} bars of {symbol}", gaps.len(), bars.len()));
     Ok(())
 }
 
@@ -141,4 +143,24 @@ async fn quality(settings: &Settings, symbol: Option<&str>) -> anyhow::Result<()
         0,
     )
     .await
+}
+
+async fn upkeep(lake: &Lake, force: bool) -> anyhow::Result<()> {
+    let Some(done) = wiring::upkeep::once(lake, force).await? else {
+        return Err(anyhow::anyhow!(
+            "another process does the upkeep, or died at it in the last ten minutes: try later, or with --force"
+        ));
+    };
+    let int = |f: &dyn Fn(&candleflow_lake::Upkept) -> u64| ints(done.values().map(|u| f(u) as i64));
+    show(
+        Format::Table,
+        vec![
+            ("table", text(done.keys().cloned())),
+            ("files_merged", int(&|u| u.compacted.before)),
+            ("into", int(&|u| u.compacted.after)),
+            ("files_deleted", int(&|u| u.vacuumed.files)),
+            ("bytes_freed", int(&|u| u.vacuumed.bytes)),
+            ("log_entries_cut", int(&|u| u.log_entries)),
+        ],
+    )
 }

@@ -4,13 +4,15 @@
 //! first, then what is stated to be complete, then the quarantine: killed anywhere and run again, nothing is lost and
 //! nothing is there twice.
 
+use super::import_tables;
 use crate::{
-    args::ImportArgs,
+    args::{ImportArgs, ImportAs},
     exit::{QUARANTINED, USAGE, usage},
     settings::Settings,
     talk::{Work, print, say},
     wiring,
 };
+use candleflow_binance::archive::{Beside, beside};
 use candleflow_files::{Chunk, FileError, Options, Summary};
 use candleflow_lake::{QUARANTINE_LIMIT, QUARANTINE_TABLE, quarantine_rows};
 use candleflow_schema::{Clock, Interval, Quarantined, SystemClock, quarantine::Coverage, time};
@@ -28,19 +30,33 @@ const AHEAD: usize = 16;
 /// What a parser says of its file.
 enum Parsed {
     Chunk(Chunk),
-    Done(Box<Summary>, String),
-    Failed(FileError),
+    Done(Box<Whole>),
+    /// Why not.
+    Failed(String),
+}
+
+/// A file that was read to its end.
+struct Whole {
+    summary: Summary,
+    /// Names the content.
+    hash: String,
+    /// What it proves to be complete, by the CHECKSUM beside it.
+    proved: Vec<Coverage>,
 }
 
 /// What became of one file.
 struct Read1 {
     file: PathBuf,
-    summary: Option<Summary>,
+    whole: Option<Whole>,
     bad: Vec<Quarantined>,
-    hash: String,
 }
 
 pub(super) async fn import(args: ImportArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    match args.holds {
+        ImportAs::Bars => {}
+        ImportAs::Instruments => return import_tables::instruments(&args, &wiring::lake(settings)?).await,
+        ImportAs::Funding => return import_tables::funding(&args, &wiring::lake(settings)?).await,
+    }
     let interval = args.interval.as_deref().map(str::parse::<Interval>).transpose().map_err(usage)?;
     let options = Options {
         symbol: args.symbol.as_deref().map(Into::into),
@@ -65,7 +81,7 @@ pub(super) async fn import(args: ImportArgs, settings: &Settings) -> anyhow::Res
             queue.push_back((file.clone(), parse(file.clone(), options.clone())));
         }
         let Some((file, mut parsed)) = queue.pop_front() else { break };
-        let mut read = Read1 { file: file.clone(), summary: None, bad: Vec::new(), hash: String::new() };
+        let mut read = Read1 { file: file.clone(), whole: None, bad: Vec::new() };
         while let Some(next) = parsed.recv().await {
             if cancel.is_cancelled() {
                 return Ok(ExitCode::from(crate::exit::INTERRUPTED));
@@ -78,7 +94,7 @@ pub(super) async fn import(args: ImportArgs, settings: &Settings) -> anyhow::Res
                     read.bad.extend(chunk.quarantined.into_iter().take(room));
                     work.at(rows, &name(&file));
                 }
-                Parsed::Done(summary, hash) => (read.summary, read.hash) = (Some(*summary), hash),
+                Parsed::Done(whole) => read.whole = Some(*whole),
                 Parsed::Failed(error) => {
                     failed += 1;
                     work.done();
@@ -97,8 +113,8 @@ pub(super) async fn import(args: ImportArgs, settings: &Settings) -> anyhow::Res
     work.done();
     let elapsed = started.elapsed().as_secs_f64();
     for read in &done {
-        if let Some(summary) = &read.summary {
-            print(&line(&read.file, summary))?;
+        if let Some(whole) = &read.whole {
+            print(&line(&read.file, &whole.summary))?;
         }
     }
     let mut text = format!("{} bars added, {} there already", counts.added, counts.same);
@@ -126,7 +142,7 @@ fn parse(file: PathBuf, options: Options) -> mpsc::Receiver<Parsed> {
     tokio::task::spawn_blocking(move || {
         let each = |chunk| send.blocking_send(Parsed::Chunk(chunk)).is_ok();
         let last = match read(&file, options, each) {
-            Ok((summary, hash)) => Parsed::Done(Box::new(summary), hash),
+            Ok(whole) => Parsed::Done(Box::new(whole)),
             Err(error) => Parsed::Failed(error),
         };
         // Nobody listens after an interrupt.
@@ -135,15 +151,27 @@ fn parse(file: PathBuf, options: Options) -> mpsc::Receiver<Parsed> {
     parsed
 }
 
-fn read(file: &Path, options: Options, mut each: impl FnMut(Chunk) -> bool) -> Result<(Summary, String), FileError> {
-    let mut reader = candleflow_files::open_with(file, options)?;
-    while let Some(chunk) = reader.next_chunk()? {
+fn read(file: &Path, options: Options, mut each: impl FnMut(Chunk) -> bool) -> Result<Whole, String> {
+    let proved = match beside(file) {
+        Ok(Beside::Mismatch) => {
+            let file = file.display();
+            return Err(format!(
+                "{file}: it does not match the CHECKSUM beside it: fetch it again, or remove {file}.CHECKSUM"
+            ));
+        }
+        Ok(Beside::Match(coverage)) => coverage,
+        // The reader says what is wrong with a file that cannot be read.
+        Ok(Beside::Nothing) | Err(_) => Vec::new(),
+    };
+    let told = |error: FileError| error.to_string();
+    let mut reader = candleflow_files::open_with(file, options).map_err(told)?;
+    while let Some(chunk) = reader.next_chunk().map_err(told)? {
         if !each(chunk) {
             break;
         }
     }
-    let summary = reader.finish()?;
-    Ok((summary, hash(file)))
+    let summary = reader.finish().map_err(told)?;
+    Ok(Whole { summary, hash: hash(file), proved })
 }
 
 /// Names the content, so that its quarantine is written once; a file that cannot be read twice is named by its path.
@@ -165,7 +193,9 @@ fn hash(file: &Path) -> String {
 }
 
 async fn keep(lake: &candleflow_lake::Lake, read: &Read1, complete: bool) -> anyhow::Result<u64> {
-    let Some(summary) = &read.summary else { return Ok(0) };
+    let Some(Whole { summary, hash, proved }) = &read.whole else { return Ok(0) };
+    let of = |c: &&Coverage| summary.symbols.iter().any(|s| *s.symbol == *c.symbol) && c.interval == summary.interval;
+    lake.cover(&proved.iter().filter(of).cloned().collect::<Vec<_>>()).await?;
     if complete {
         let claim = |s: &candleflow_files::SymbolSummary| Coverage {
             symbol: s.symbol.to_string(),
@@ -178,7 +208,7 @@ async fn keep(lake: &candleflow_lake::Lake, read: &Read1, complete: bool) -> any
     }
     if !read.bad.is_empty() {
         let rows = quarantine_rows(&read.bad, SystemClock.now())?;
-        lake.append_rows(QUARANTINE_TABLE, &[rows], Some(&format!("import/{}", read.hash))).await?;
+        lake.append_rows(QUARANTINE_TABLE, &[rows], Some(&format!("import/{hash}"))).await?;
     }
     Ok(summary.quarantined)
 }

@@ -20,6 +20,13 @@ pub(super) fn explain(args: &FileArgs) -> anyhow::Result<ExitCode> {
             None => plans.push((vec![&compiled.symbol], body)),
         }
     }
+    let settings = candleflow_config::in_force(&prepared.document);
+    if !settings.is_empty() {
+        let profile = prepared.document.profile.as_ref().map_or(String::new(), |p| {
+            format!(", where the file says nothing those of the profile {}", p.value.name())
+        });
+        print(&format!("settings in force{profile}\n{settings}"))?;
+    }
     for (symbols, body) in plans {
         print(&format!("{}: {}\n{body}", prepared.document.name.value, symbols.join(", ")))?;
     }
@@ -39,6 +46,13 @@ pub(super) fn validate(args: &FileArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn schema() -> anyhow::Result<ExitCode> {
-    print(&serde_json::to_string_pretty(&candleflow_config::json_schema())?)?;
+    let functions = candleflow_engine::indicators::all().map(|d| candleflow_config::Function {
+        name: d.name.to_owned(),
+        usage: d.usage,
+        call: format!("{}({})", d.name, d.inputs.join(", ")),
+        doc: d.doc.to_owned(),
+    });
+    let functions: Vec<_> = functions.collect();
+    print(&serde_json::to_string_pretty(&candleflow_config::json_schema(&functions))?)?;
     Ok(ExitCode::SUCCESS)
 }

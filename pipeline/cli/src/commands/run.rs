@@ -40,6 +40,9 @@ pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Resul
     } else {
         run::over_history(&prepared, &lake, &args, cancel).await?
     };
+    if let Some(file) = &args.report {
+        report.write_page(file)?;
+    }
     if args.json {
         report.show_json()?
     } else {

@@ -3,7 +3,6 @@
 use crate::{
     args::{Format, SweepArgs},
     exit::usage,
-    output::Output,
     settings::Settings,
     talk::{print, say},
     wiring::{
@@ -13,7 +12,7 @@ use crate::{
     },
 };
 use candleflow_schema::time;
-use std::{io::BufWriter, process::ExitCode};
+use std::process::ExitCode;
 
 pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     research::check_metric("--by", &args.by)?;
@@ -39,9 +38,7 @@ pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Resul
     let swept = research::sweep(&study, &lake, &wish, cancel).await?;
     let params: Vec<String> = study.sweep.axes.iter().map(|axis| axis.name.value.clone()).collect();
     let best = swept.trials.top(&lake, &swept.run_id, &args.by, args.top, &params).await?;
-    let mut output = Output::new(args.format, best.schema(), Box::new(BufWriter::new(std::io::stdout())))?;
-    output.write(&best)?;
-    output.finish()?;
+    research::show(&best, args.format)?;
     if args.format == Format::Table {
         print(&format!("sets    {}", swept.trials.len()))?;
         if let Some(found) = Overfit::of(&research::of_sets(&lake, &swept.run_id).await?) {

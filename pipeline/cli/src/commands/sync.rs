@@ -9,7 +9,7 @@ use crate::{
         self, clock,
         control::{self, Place},
         copy::Copy,
-        sync,
+        sync, upkeep,
     },
 };
 use candleflow_schema::{Interval, time::DAY};
@@ -44,6 +44,9 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
         to: args.to,
     };
     let ending = cancel.child_token();
+    if args.follow {
+        upkeep::keep(lake.clone(), ending.clone());
+    }
     let copy = match &log {
         Some(log) if !args.no_copy => {
             let topic_id = sync::topic(log, interval).await?;

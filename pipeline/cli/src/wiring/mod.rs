@@ -1,5 +1,6 @@
 //! What connects the crates: the only place where connectors, engine and runtime meet.
 
+pub(crate) mod check;
 pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod copy;
@@ -9,11 +10,14 @@ pub(crate) mod live_source;
 pub(crate) mod market;
 pub(crate) mod report;
 pub(crate) mod research;
+pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod signals;
 pub(crate) mod stack;
+pub(crate) mod story;
 pub(crate) mod sync;
 pub(crate) mod topic_id;
+pub(crate) mod upkeep;
 
 use crate::settings::Settings;
 use candleflow_lake::{Lake, Options};

@@ -1,54 +1,86 @@
-//! What a run found, for people and as JSON.
+//! What a run found: for people as text and as a page, for programs as JSON.
 
-use crate::talk::{print, say};
+use crate::{
+    talk::{print, say},
+    wiring::run::Prepared,
+};
+use anyhow::Context;
 use arrow::{
     array::{Array, AsArray},
     datatypes::Float64Type,
 };
-use candleflow_kernels::metrics::{CATALOGUE, Unit};
+use candleflow_kernels::{
+    metrics::{CATALOGUE, metric_index},
+    strategy::FillAt,
+};
+use candleflow_report::{Facts, Story, Width, page, text};
 use candleflow_runtime::Outcome;
 use candleflow_schema::time;
-use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde_json::json;
-use std::time::Duration;
+use std::{io::IsTerminal, path::Path, time::Duration};
+
+/// Fewer trades than this say little.
+const FEW_TRADES: f64 = 30.0;
+/// More ambiguous fills than this share, and the path decides the result.
+const MANY_AMBIGUOUS: f64 = 0.02;
 
 /// The end of a run.
 pub(crate) struct Report {
-    /// Its id in the lake; none for a dry run.
-    pub(crate) run_id: Option<String>,
     pub(crate) outcome: Outcome,
-    pub(crate) warnings: Vec<String>,
-    pub(crate) elapsed: Duration,
-    /// Whether it fills at the close that decided.
-    pub(crate) optimistic: bool,
+    facts: Facts,
+    story: Option<Story>,
+    elapsed: Duration,
 }
 
 impl Report {
-    /// Prints it: warnings and talk on stderr, what was found on stdout.
+    /// Of a run that has come to its end. `run_id`: its id in the lake; none for a dry run.
+    pub(crate) fn new(
+        prepared: &Prepared,
+        mode: &str,
+        run_id: Option<String>,
+        outcome: Outcome,
+        story: Option<Story>,
+        warnings: Vec<String>,
+        elapsed: Duration,
+    ) -> Self {
+        let mut facts = Facts {
+            name: prepared.document.name.value.clone(),
+            run_id,
+            mode: mode.to_owned(),
+            interval: prepared.interval().name().to_owned(),
+            symbols: prepared.symbols().iter().map(ToString::to_string).collect(),
+            range: outcome.range,
+            bars: outcome.bars,
+            warnings,
+            views: views(&outcome),
+            rows: outcome.rows.iter().map(|(output, rows)| ((*output).to_owned(), *rows)).collect(),
+            chains: outcome.chains.iter().map(|(o, k, n, d)| (o.clone(), k.clone(), *n, d.to_string())).collect(),
+            digest: outcome.digest.to_string(),
+            engine: format!("{} on {}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH),
+            pipeline: prepared.text.clone(),
+            set: prepared.overrides.params.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        };
+        facts.warnings.extend(cautions(prepared, &facts));
+        Self { outcome, facts, story, elapsed }
+    }
+
+    /// Prints it: what was found on stdout, warnings first; how long it took on stderr.
     pub(crate) fn show(&self, chains: bool) -> anyhow::Result<()> {
-        self.warnings.iter().for_each(|w| say(&format!("warning: {w}")));
-        if let Some(metrics) = self.metrics_table() {
-            print(&metrics)?;
-        }
-        let points = self.outcome.curve.points();
-        if points.len() > 1 {
-            let (first, last) = (points[0], points[points.len() - 1]);
-            print(&format!("equity  {:.2} {} {:.2}", first.1, sparkline(points, 60), last.1))?;
-        }
-        if self.optimistic {
-            print("fills   at the close that decided: optimistic")?;
+        let found = text(&self.facts, self.story.as_ref(), width());
+        if !found.is_empty() {
+            print(found.trim_end_matches('\n'))?;
+            print("")?;
         }
         let rows: Vec<String> = self.outcome.rows.iter().map(|(o, n)| format!("{n} {o}")).collect();
+        if self.outcome.dropped > 0 {
+            say(&format!("warning: {} bars were not later than the one before, and left out", self.outcome.dropped));
+        }
         print(&format!("rows    {}", rows.join(", ")))?;
         if let Some((from, to)) = self.outcome.range {
             print(&format!("range   {} to {}", time::format(from), time::format(to)))?;
         }
-        if chains {
-            for (output, key, rows, chain) in &self.outcome.chains {
-                print(&format!("chain   {output:<16} {key:<12} {rows:>9} {chain}"))?;
-            }
-        }
-        if let Some(id) = &self.run_id {
+        self.show_chains(chains)?;
+        if let Some(id) = &self.facts.run_id {
             print(&format!("run     {id}"))?;
         }
         print(&format!("digest  {}", self.outcome.digest))?;
@@ -61,82 +93,96 @@ impl Report {
         Ok(())
     }
 
+    /// Prints the digest of every output and symbol, if that is wanted.
+    pub(crate) fn show_chains(&self, wanted: bool) -> anyhow::Result<()> {
+        for (output, key, rows, chain) in self.outcome.chains.iter().filter(|_| wanted) {
+            print(&format!("chain   {output:<16} {key:<12} {rows:>9} {chain}"))?;
+        }
+        Ok(())
+    }
+
     /// Prints it as one JSON object.
     pub(crate) fn show_json(&self) -> anyhow::Result<()> {
-        self.warnings.iter().for_each(|w| say(&format!("warning: {w}")));
-        let metrics = self.views().into_iter().map(|(view, values)| {
+        self.facts.warnings.iter().for_each(|w| say(&format!("warning: {w}")));
+        let metrics = self.facts.views.iter().map(|(view, values)| {
             let values: serde_json::Map<_, _> =
                 CATALOGUE.iter().zip(values).map(|(m, v)| (m.name.to_owned(), json!(v))).collect();
-            (view, serde_json::Value::Object(values))
+            (view.clone(), serde_json::Value::Object(values))
         });
         let range = self.outcome.range.map(|(a, b)| json!({ "from": time::format(a), "to": time::format(b) }));
         let value = json!({
-            "run_id": self.run_id,
+            "run_id": self.facts.run_id,
             "digest": self.outcome.digest.to_string(),
             "rows": self.outcome.rows,
             "bars": self.outcome.bars,
+            "dropped": self.outcome.dropped,
             "range": range,
             "metrics": metrics.collect::<serde_json::Map<_, _>>(),
-            "warnings": self.warnings,
+            "warnings": self.facts.warnings,
             "seconds": self.elapsed.as_secs_f64(),
         });
         print(&serde_json::to_string_pretty(&value)?)?;
         Ok(())
     }
 
-    /// The metrics of each view: as marked, and closed.
-    fn views(&self) -> Vec<(String, Vec<Option<f64>>)> {
-        let Some(rows) = &self.outcome.metrics else { return Vec::new() };
-        let names = rows.column(0).as_string::<i32>();
-        let value = |metric: usize, row: usize| {
-            let column = rows.column(metric + 1).as_primitive::<Float64Type>();
-            (!column.is_null(row)).then(|| column.value(row))
-        };
-        let view = |row| (names.value(row).to_owned(), (0..CATALOGUE.len()).map(|m| value(m, row)).collect());
-        (0..rows.num_rows()).map(view).collect()
-    }
-
-    fn metrics_table(&self) -> Option<String> {
-        let views = self.views();
-        let differ = views.len() > 1 && views[0].1 != views[1].1;
-        let shown = if differ { &views[..] } else { views.get(..1)? };
-        let mut table = Table::new();
-        table.load_preset(NOTHING);
-        let mut header = vec!["metric".to_owned()];
-        header.extend(shown.iter().map(|(name, _)| if differ { name.clone() } else { "value".into() }));
-        table.set_header(header);
-        for (at, metric) in CATALOGUE.iter().enumerate() {
-            if shown.iter().all(|(_, values)| values[at].is_none()) {
-                continue;
-            }
-            let mut row = vec![metric.name.to_owned()];
-            row.extend(shown.iter().map(|(_, values)| values[at].map_or("-".into(), |v| number(v, metric.unit))));
-            table.add_row(row);
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        Some(table.to_string())
+    /// Writes the page for people.
+    pub(crate) fn write_page(&self, file: &Path) -> anyhow::Result<()> {
+        let html = page(&self.facts, self.story.as_ref());
+        std::fs::write(file, html).with_context(|| format!("cannot write {}", file.display()))?;
+        say(&format!("report  {}", file.display()));
+        Ok(())
     }
 }
 
-fn number(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Money => format!("{value:.2}"),
-        Unit::Fraction | Unit::FractionPerYear => format!("{:.3} %", value * 100.0),
-        Unit::Count | Unit::Bars => format!("{value:.0}"),
-        Unit::Days => format!("{value:.2} d"),
-        _ => format!("{value:.4}"),
-    }
+/// Columns of the terminal, or of what stands in for one.
+fn width() -> Width {
+    let given = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    let terminal = console::Term::stdout();
+    let seen = || std::io::stdout().is_terminal().then(|| terminal.size_checked()).flatten();
+    given.or_else(|| seen().map(|(_, columns)| usize::from(columns))).map_or_else(Width::default, Width)
 }
 
-/// A line of blocks, one per slice of time.
-pub(crate) fn sparkline(points: &[(i64, f64)], width: usize) -> String {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let width = width.min(points.len()).max(1);
-    let slice = |i: usize| points[(i + 1) * points.len() / width - 1].1;
-    let values: Vec<f64> = (0..width).map(slice).collect();
-    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
-    let level = |v: f64| if high > low { ((v - low) / (high - low) * 7.0).round() as usize } else { 3 };
-    values.iter().map(|v| BLOCKS[level(*v).min(7)]).collect()
+/// The metrics of each view: as marked, and closed.
+fn views(outcome: &Outcome) -> Vec<(String, Vec<Option<f64>>)> {
+    let Some(rows) = &outcome.metrics else { return Vec::new() };
+    let names = rows.column(0).as_string::<i32>();
+    let value = |metric: usize, row: usize| {
+        let column = rows.column(metric + 1).as_primitive::<Float64Type>();
+        (!column.is_null(row)).then(|| column.value(row))
+    };
+    let view = |row| (names.value(row).to_owned(), (0..CATALOGUE.len()).map(|m| value(m, row)).collect());
+    (0..rows.num_rows()).map(view).collect()
+}
+
+/// What a reader of the numbers must know, from the numbers themselves.
+fn cautions(prepared: &Prepared, facts: &Facts) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if prepared.document.strategy.is_none() {
+        return cautions;
+    }
+    if prepared.document.fills.at == FillAt::Close {
+        cautions.push("optimistic: orders fill at the very close that decided them".to_owned());
+    }
+    let value = |name: &str| {
+        let values = &facts.views.first()?.1;
+        values.get(metric_index(name)?).copied().flatten()
+    };
+    let (trades, days) = (value("trades").unwrap_or(0.0), value("days").unwrap_or(0.0));
+    if let Some(ambiguous) = value("ambiguous_fills").filter(|a| *a > MANY_AMBIGUOUS * 2.0 * trades.max(1.0)) {
+        cautions.push(format!(
+            "{ambiguous:.0} fills are ambiguous: another order of a bar's high and low would give other ones; fills.path decides"
+        ));
+    }
+    if let Some(rejected) = value("rejected_orders").filter(|r| *r > 0.0) {
+        cautions.push(format!(
+            "{rejected:.0} orders were rejected: candleflow sql \"select reason, count(*) from orders where event = 'rejected' group by 1\""
+        ));
+    }
+    if trades < FEW_TRADES {
+        cautions.push(format!("{trades:.0} trades: too few for their statistics to mean much"));
+    }
+    if days < 30.0 {
+        cautions.push(format!("{days:.0} days: what is annualised (cagr, volatility, ratios) means little"));
+    }
+    cautions
 }

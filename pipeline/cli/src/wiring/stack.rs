@@ -1,6 +1,6 @@
 //! Everything that live runs need, in one process: a local exchange if wanted, the embedded log, sync, the copy job.
 
-use super::{clock, copy::Copy, embedded, lake, market, sync};
+use super::{clock, copy::Copy, embedded, lake, market, sync, upkeep};
 use crate::{args::MarketArgs, exit::usage, settings::Settings};
 use candleflow_exchange::Running;
 use candleflow_lake::Lake;
@@ -69,6 +69,7 @@ impl Stack {
             None => clock::stream_of(&url)?,
         };
         let interval = wanted.interval;
+        upkeep::keep(lake.clone(), ending.clone());
         let topic_id = sync::topic(&log, interval).await?;
         let copy = Copy::start(log.clone(), lake.clone(), interval, &topic_id, copying.clone());
         let plan = sync::Sync {

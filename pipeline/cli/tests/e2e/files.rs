@@ -99,3 +99,97 @@ fn mistakes_are_told_with_what_to_do() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("candleflow import"), "{said:?}");
 }
+
+/// The archive of a local exchange, and of a user who fetched its files: bars with coverage, also across the outage.
+#[test]
+fn the_archive_brings_bars_and_what_its_files_prove_to_be_complete() {
+    let Some(file) = data("klines_1m/BTCUSDT-1m-20210420-20210520.csv.gz") else { return };
+    let home = Home::new();
+    let serve = ["exchange", "--replay", &file, "--start", "2021-05-03", "--speed", "1", "--listen", "127.0.0.1:0"];
+    let exchange = home.start("exchange", &serve);
+    let url = exchange.line("CANDLEFLOW_EXCHANGE=", Duration::from_secs(120));
+    let archive = |home: &Home, since: &str| {
+        let from = ["import", "--archive", &url, "--symbols", "BTCUSDT", "--since", since, "--to", "2021-05-02"];
+        home.run(&from)
+    };
+    let said = archive(&home, "2021-04-24").good();
+    assert!(
+        said.out.starts_with("BTCUSDT      1m 11236 bars of 2 files, 2021-04-24T00:00:00Z to 2021-05-02T00:00:00Z"),
+        "{said:?}"
+    );
+    let why = |home: &Home| home.run(&["data", "gaps", "--symbol", "BTCUSDT", "--format", "csv"]).good().out;
+    let outage = "2021-04-25T04:01:00Z,2021-04-25T08:44:00Z,284,the exchange has none";
+    assert_eq!(why(&home).lines().nth(1), Some(outage));
+    let again = archive(&home, "2021-04-24").good();
+    assert!(again.err.contains("0 bars added, 11236 there already"), "{again:?}");
+    let imported = Home::new();
+    imported.run(&["import", &file]).good();
+    let sums = "select count(*), sum(volume), sum(close) from klines_exact where time > '2021-04-24T00:00:00Z' and time <= '2021-05-02T00:00:00Z'";
+    let rows = |home: &Home| home.run(&["sql", sums, "--format", "csv"]).good().out;
+    assert_eq!(rows(&home), rows(&imported));
+
+    // A user's own copies of the files, with their CHECKSUM beside them.
+    let user = Home::new();
+    let month = find(&home.path("data/archive"), "BTCUSDT-1m-2021-04.zip").unwrap();
+    let bytes = std::fs::read(month).unwrap();
+    std::fs::write(user.path("BTCUSDT-1m-2021-04.zip"), &bytes).unwrap();
+    let sum = std::process::Command::new("sha256sum").arg(user.path("BTCUSDT-1m-2021-04.zip")).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    user.write("BTCUSDT-1m-2021-04.zip.CHECKSUM", &sum);
+    user.run(&["import", "BTCUSDT-1m-2021-04.zip"]).good();
+    assert_eq!(why(&user).lines().nth(1), Some(outage));
+    std::fs::write(user.path("BTCUSDT-1m-2021-04.zip"), &bytes[..bytes.len() - 1]).unwrap();
+    let broken = user.run(&["import", "BTCUSDT-1m-2021-04.zip"]);
+    assert!(broken.code == 2 && broken.err.contains("does not match the CHECKSUM"), "{broken:?}");
+
+    for (args, expected) in [
+        (vec!["import"], "required"),
+        (vec!["import", "--archive", &url, "--symbols", "BTCUSDT"], "--since"),
+        (vec!["import", "--archive", &url, "--since", "2021-04-24"], "--symbols"),
+    ] {
+        let said = home.run(&args);
+        assert!(said.code == 2 && said.err.contains(expected), "{args:?}: {said:?}");
+    }
+}
+
+fn find(folder: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {
+    for entry in std::fs::read_dir(folder).ok()? {
+        let path = entry.ok()?.path();
+        if path.is_dir() {
+            if let Some(found) = find(&path, name) {
+                return Some(found);
+            }
+        } else if path.file_name().is_some_and(|n| n == name) {
+            return Some(path);
+        }
+    }
+    None
+}
+
+/// Many small files become few, killed anywhere and done again; nothing is lost and nothing is there twice.
+#[test]
+fn an_upkeep_that_is_killed_and_run_again_loses_and_doubles_nothing() {
+    let Some(folder) = data("klines_1m") else { return };
+    let home = Home::new();
+    for symbol in ["BTC", "ETH", "XRP", "ADA", "LTC", "EOS", "XTZ", "NEO", "BAT"] {
+        home.run(&["import", &format!("{folder}/{symbol}USDT-1m-20210420-20210520.csv.gz")]).good();
+    }
+    let sum = "select symbol, count(*), count(distinct open_time), sum(volume) from klines_exact group by 1 order by 1";
+    let rows = || home.run(&["sql", sum, "--format", "csv"]).good().out;
+    let before = rows();
+    for after in [50, 150, 300, 500] {
+        let running = home.start("upkeep", &["data", "upkeep", "--force"]);
+        let until = Instant::now() + Duration::from_millis(after);
+        while Instant::now() < until {
+            pause();
+        }
+        running.kill();
+        assert_eq!(rows(), before);
+    }
+    let said = home.run(&["data", "upkeep", "--force"]).good();
+    assert!(said.out.contains("klines"), "{said:?}");
+    assert_eq!(rows(), before);
+    let again = home.run(&["data", "upkeep", "--force"]).good();
+    let klines = again.out.lines().find(|l| l.contains("klines")).unwrap().to_owned();
+    assert!(klines.split('┆').nth(1).is_some_and(|n| n.trim() == "0"), "nothing is left to merge: {again:?}");
+}

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// Bars of some symbols; the last symbol stops trading in the middle.
+/// Bars of some symbols; the last symbol stops trading between `FROM` and `TO`.
 fn bars(home: &Home) -> Option<Vec<String>> {
+    bars_of(home, ["BTCUSDT", "ETHUSDT", "XRPUSDT"])
+}
+
+fn bars_of(home: &Home, symbols: [&str; 3]) -> Option<Vec<String>> {
     let folder = shared()?.join("klines_1m");
     let mut files = Vec::new();
-    for (symbol, rows) in [("BTCUSDT", 9_000), ("ETHUSDT", 9_000), ("XRPUSDT", 7_900)] {
+    for (symbol, rows) in symbols.into_iter().zip([9_000, 9_000, 7_500]) {
         let packed = folder.join(format!("{symbol}-1m-20210420-20210520.csv.gz"));
         let output = std::process::Command::new("gzip").args(["-dc"]).arg(packed).output().expect("gzip");
         let text = String::from_utf8(output.stdout).expect("text");
@@ -101,6 +105,94 @@ fn one_process_with_every_fault_gives_the_digest_of_the_import() {
     assert_eq!(klines(&home), klines(&imported));
     let signals = home.run(&["topics", "peek", "signals.parity", "-n", "1"]).good();
     assert!(signals.out.contains("\"action\":"), "{signals:?}");
+    // A rerun takes what the topic said, also after every bar was restated.
+    let id = said.value("run");
+    assert_eq!(home.run(&["rerun", id]).good().value("digest"), expected);
+    for file in &files {
+        let text = std::fs::read_to_string(home.path(file)).unwrap();
+        let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let head = lines.next().unwrap().join(",");
+        // Each bar closes at its open now.
+        let rows = lines.map(|c| [c[0], c[1], c[2], c[3], c[1], c[5]].join(","));
+        home.write(file, &std::iter::once(head).chain(rows).collect::<Vec<_>>().join("\n"));
+    }
+    let args: Vec<&str> = std::iter::once("import").chain(files.iter().map(String::as_str)).collect();
+    home.run(&args).good();
+    assert_eq!(home.run(&["rerun", id]).good().value("digest"), expected, "the topic said otherwise");
+    let anew = home.run(&["run", "parity.yaml", "--from", FROM, "--to", TO]).good();
+    assert_ne!(anew.value("digest"), expected, "the bars did change");
+}
+
+/// One account over three symbols, whose records share a partition of the topic: the last one stops trading, and only its
+/// `complete` records let the others go on.
+const PORTFOLIO: &str = "
+name: rotation
+source: { symbols: [BTCUSDT, DASHUSDT, DOTUSDT], interval: 1m }
+params: { fast: 5, slow: 21, per_symbol: { DASHUSDT: { fast: 8 } } }
+columns:
+  fast: ema(close, $fast)
+  slow: ema(close, $slow)
+  strength: roc(close, 30)
+strategy:
+  long: { entry: \"crossover(fast, slow)\", exit: [\"crossunder(fast, slow)\", \"position.bars > $slow * 3\"] }
+  size: { equity: 45% }
+  stop_loss: 1%
+  limits: { max_positions: 2, rank: strength desc }
+account: { balance: 10000, scope: portfolio, filters: exchange, fees: { maker: 0.1%, taker: 0.1% } }
+sinks: [orders, trades, equity, columns, metrics, { topic: signals.rotation }]
+";
+
+/// All digests that a command printed, sorted.
+fn digests(said: &crate::support::Said) -> Vec<String> {
+    let digest = |line: &str| line.strip_prefix("digest").map(|rest| rest.trim().to_owned());
+    let mut all: Vec<String> = said.out.lines().filter_map(digest).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn several_symbols_in_one_partition_one_of_which_stops_trading_apart_and_as_a_portfolio() {
+    let home = Home::new();
+    let Some(files) = bars_of(&home, ["BTCUSDT", "DASHUSDT", "DOTUSDT"]) else { return };
+    home.write("apart.yaml", &PIPELINE.replace("ETHUSDT, XRPUSDT", "DASHUSDT, DOTUSDT"));
+    home.write("rotation.yaml", PORTFOLIO);
+    let exchange = format!("replay:{}", files.join(","));
+    let args = [
+        "up",
+        "apart.yaml",
+        "rotation.yaml",
+        "--exchange",
+        &exchange,
+        "--speed",
+        "1500",
+        "--start",
+        START,
+        "--since",
+        SINCE,
+        "--from",
+        FROM,
+        "--to",
+        TO,
+        "--faults",
+        "all",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let live = home.start("up", &args).end(PATIENCE).good();
+    let live = digests(&live);
+    assert_eq!(live.len(), 2);
+    let over = |file: &str| home.run(&["run", file, "--from", FROM, "--to", TO]).good();
+    let (apart, rotation) = (over("apart.yaml"), over("rotation.yaml"));
+    let mut history = [digests(&apart), digests(&rotation)].concat();
+    history.sort();
+    assert_eq!(live, history, "{apart:?} {rotation:?}");
+    assert!(rotation.out.contains(" trades"), "{rotation:?}");
+    let said = home.run(&["topics", "peek", "klines.1m", "-n", "100000"]).good();
+    for word in ["BTCUSDT", "DASHUSDT", "DOTUSDT", "complete"] {
+        assert!(said.out.contains(word), "no {word} in the topic");
+    }
+    let sql = "select max(time) < timestamp '2021-04-25T12:00:00' from klines where symbol = 'DOTUSDT'";
+    assert!(home.run(&["sql", sql, "--format", "csv"]).good().out.contains("true"), "DOTUSDT did not stop");
 }
 
 #[test]

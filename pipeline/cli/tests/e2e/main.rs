@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on says so by panicking")]
 
+mod check;
 mod files;
 mod live;
 mod pipeline;
+mod registry;
+mod rerun;
 mod support;
+mod sweep;
 mod up;

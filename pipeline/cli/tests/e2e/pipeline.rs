@@ -6,7 +6,7 @@ const EMA: &str = include_str!("../../../../examples/ema-cross.yaml");
 const DIP: &str = include_str!("../../../../examples/dip-buyer.yaml");
 const INDICATORS: &str = include_str!("../../../../examples/indicators.yaml");
 
-fn home_with_bars(symbols: &[&str]) -> Option<Home> {
+pub(crate) fn home_with_bars(symbols: &[&str]) -> Option<Home> {
     let folder = shared()?.join("klines_1m");
     let home = Home::new();
     let files: Vec<String> =
@@ -69,4 +69,66 @@ fn plans_and_mistakes_are_shown() {
     let said = home.run(&["validate", "bad.yaml"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("bad.yaml:15:19: equity: expected a percentage"), "{said:?}");
+}
+
+const ROTATION: &str = include_str!("../../../../examples/rotation.yaml");
+
+#[test]
+fn one_account_over_all_symbols_gives_the_same_digest_for_any_number_of_threads() {
+    let Some(home) = home_with_bars(&["BTCUSDT", "ETHUSDT", "XRPUSDT", "BTTUSDT"]) else { return };
+    home.write("rotation.yaml", ROTATION);
+    let run = |threads: &str| {
+        home.run(&["run", "rotation.yaml", "--from", "2021-04-22", "--to", "2021-05-04", "--threads", threads]).good()
+    };
+    let digests = ["1", "2", "5"].map(|threads| run(threads).value("digest").to_owned());
+    assert!(digests.iter().all(|d| *d == digests[0]), "{digests:?}");
+    let csv = |sql: &str| home.run(&["sql", sql, "--format", "csv"]).good().out;
+    // One row of equity per event time, of all symbols together; never more positions than allowed.
+    assert_eq!(csv("select distinct symbol from equity").lines().nth(1), Some("*"));
+    assert_eq!(
+        csv("select max(n) from (select count(*) n from equity group by run_id, time)").lines().nth(1),
+        Some("1")
+    );
+    let held = "select max(open) from (select t.run_id, t.time, count(distinct o.symbol) as open from (select distinct run_id, time from trades) t join trades o on o.run_id = t.run_id and o.entry_time < t.time and t.time < o.time group by 1, 2)";
+    assert_eq!(csv(held).lines().nth(1), Some("1"), "beside the one that closes");
+    let apart = home.write("apart.yaml", &ROTATION.replace("USDT, ETH", "USDT, ETHBTC, ETH"));
+    let said = home.run(&["validate", &apart]);
+    assert!(said.code == 2 && said.err.contains("ETHBTC is not quoted in USDT"), "{said:?}");
+}
+
+#[test]
+fn the_exchanges_filters_and_funding_come_from_tables_of_the_lake() {
+    let Some(home) = home_with_bars(&["BTCUSDT"]) else { return };
+    let text = "
+name: held
+source: { symbols: [BTCUSDT], interval: 1m }
+strategy: { long: { entry: \"close > 0\" }, size: { equity: 50% } }
+account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, filters: exchange, funding: { table: funding } }
+";
+    home.write("held.yaml", text);
+    let run = || home.run(&["run", "held.yaml", "--from", "2021-04-22T07:00", "--to", "2021-04-24"]);
+    let said = run();
+    assert!(said.code == 2 && said.err.contains("import --as instruments"), "{said:?}");
+    let info = shared().unwrap().join("rest/exchangeInfo-spot-2021-10.json.gz").display().to_string();
+    let refused = home.run(&["import", "--as", "funding", &info]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let taken = home.run(&["import", "--as", "instruments", &info]).good();
+    assert!(taken.out.contains("1695 instruments"), "{taken:?}");
+    assert!(home.run(&["import", "--as", "instruments", &info]).good().out.contains(" 0 with news"));
+    let said = run();
+    assert!(said.code == 2 && said.err.contains("no table funding"), "{said:?}");
+    home.write("rates.csv", "symbol,time,rate,mark_price\nBTCUSDT,2021-04-22T08:00,0.0001,50000\nBTCUSDT,2021-04-22T16:00:00.007,-0.0002,\n");
+    for added in ["2 payments added", "0 payments added"] {
+        assert!(home.run(&["import", "--as", "funding", "rates.csv"]).good().out.contains(added));
+    }
+    let said = run().good();
+    assert!(said.err.contains("older than what is known of the exchange's filters"), "{said:?}");
+    let sql = "select t.qty, t.qty * 0.0001 * 50000 - t.qty * 0.0002 * k.close as due, t.funding from trades t, klines k where k.time = '2021-04-22T16:00:00Z'";
+    let row = home.run(&["sql", sql, "--format", "csv"]).good().out;
+    let cells: Vec<f64> = row.lines().nth(1).unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(
+        cells[0] > 0.0 && (cells[0] * 1e6).fract().min(1.0 - (cells[0] * 1e6).fract()) < 1e-6,
+        "whole steps: {row}"
+    );
+    assert!((cells[1] - cells[2]).abs() < 1e-9 && cells[2] != 0.0, "{row}");
 }

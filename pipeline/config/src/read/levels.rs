@@ -48,17 +48,20 @@ impl Reader {
     }
 
     pub(super) fn take_profit(&mut self, node: &Node) -> Option<Located<Targets>> {
+        let said = |key: &str| node.get(key).is_some();
         let value = match &node.kind {
             Kind::Seq(items) if items.is_empty() => {
                 self.errors.add(node.place, "take_profit: the list of targets is empty");
                 return None;
             }
             Kind::Seq(items) => Targets::At(self.targets(node, items)),
-            Kind::Map(_) if node.get("table").is_some() => Targets::Table(self.table(node)?),
-            Kind::Map(_) if node.get("at").is_some() => {
-                let Kind::Map(_) = node.kind else { return None };
-                Targets::At(self.targets(node, std::slice::from_ref(node)))
+            Kind::Map(_) if said("table") && (said("distance") || said("price")) => {
+                let advice = "expected exactly one of table, distance, price, or a list of targets, found several";
+                self.errors.add(node.place, format!("take_profit: {advice}"));
+                return None;
             }
+            Kind::Map(_) if said("table") => Targets::Table(self.table(node)?),
+            Kind::Map(_) if said("at") => Targets::At(self.targets(node, std::slice::from_ref(node))),
             _ => Targets::At(vec![Target { at: self.target(node, "take_profit")?, portion: None }]),
         };
         Some(Located { place: node.place, value })

@@ -1,14 +1,20 @@
 //! What blocks must agree on with the source: symbols of one account, finer bars.
 
 use super::Reader;
-use crate::document::{Account, Located, Source, Strategy};
-use candleflow_kernels::strategy::Scope;
+use crate::document::{Account, Located, Size, Source, Strategy};
+use candleflow_kernels::strategy::{Scope, SizedAt};
 use candleflow_schema::Interval;
 
 impl Reader {
     /// One account over several symbols holds one asset; limits over symbols need one account.
     pub(super) fn meet(&mut self, source: &Source, strategy: Option<&Strategy>, account: Option<&Account>) {
         let (Some(strategy), Some(account)) = (strategy, account) else { return };
+        if account.terms.sized_at == SizedAt::Signal {
+            for size in sizes(strategy).filter(|s| matches!(s.value, Size::Target(_))) {
+                let advice = "it is computed at the fill: remove account.sized_at: signal, or take another size";
+                self.errors.add(size.place, format!("size: target cannot be sized at the signal, {advice}"));
+            }
+        }
         if account.terms.scope == Scope::Symbol {
             if let Some(most) = &strategy.limits.max_positions {
                 let advice = "it counts the symbols of one account: add account: { scope: portfolio }";
@@ -39,4 +45,9 @@ impl Reader {
             self.errors.add(detail.place, format!("detail: bars of {} do not fill the source's {base}", detail.value));
         }
     }
+}
+
+fn sizes(strategy: &Strategy) -> impl Iterator<Item = &Located<Size>> {
+    let sides = [&strategy.long, &strategy.short].into_iter().flatten();
+    sides.flat_map(|side| side.entry.iter().filter_map(|rule| rule.size.as_ref()).chain(&side.size))
 }

@@ -118,7 +118,7 @@ impl Reader {
         if matches!(&node.kind, Kind::Scalar { text, .. } if text == "none") {
             return Some(Expire::Never);
         }
-        self.count(node, "expire").map(Expire::Bars)
+        self.count(node, "expire (or none)").map(Expire::Bars)
     }
 
     fn pyramiding(&mut self, node: &Node) -> Pyramiding {
@@ -165,7 +165,7 @@ impl Reader {
     /// `rsi14 desc`: an expression and a direction, rising without one.
     fn rank(&mut self, text: Expr) -> Option<(Expr, bool)> {
         let whole = text.value.trim_end();
-        let (head, last) = whole.rsplit_once(char::is_whitespace).unwrap_or((whole, ""));
+        let (head, last) = whole.rsplit_once(char::is_whitespace).unwrap_or(("", whole));
         let (by, descending) = match last.to_lowercase().as_str() {
             "desc" => (head, true),
             "asc" => (head, false),

@@ -136,7 +136,18 @@ fn the_canonical_form_knows_no_comments_or_key_order() {
 
 #[test]
 fn the_json_schema_knows_every_key() {
-    let schema = crate::json_schema();
+    let ema = crate::Function {
+        name: "ema".into(),
+        usage: "ema(real, timeperiod = 30)".into(),
+        call: "ema(real)".into(),
+        doc: "an average".into(),
+    };
+    let schema = crate::json_schema(&[ema]);
+    let expression = &schema["$defs"]["expression"];
+    assert!(expression["description"].as_str().unwrap().contains("ema"));
+    assert_eq!(expression["examples"][0], "ema(real, timeperiod = 30)");
+    let rule = &schema["properties"]["strategy"]["properties"]["long"]["properties"]["entry"]["anyOf"][0];
+    assert!(rule.to_string().contains("#/$defs/expression"), "{rule}");
     let strategy = &schema["properties"]["strategy"];
     assert_eq!(strategy["additionalProperties"], false);
     assert!(strategy["properties"]["long"]["properties"]["entry"]["anyOf"].is_array());

@@ -176,10 +176,10 @@ impl Reader {
         let (text, plain) = self.scalar(node, what, "a whole number")?;
         let count = text.parse().ok().filter(|n| plain && (1..=COUNT).contains(n));
         if count.is_none() {
-            self.errors.add(
-                node.place,
-                format!("{what}: expected a whole number from 1 to {COUNT}, found {}", node.describe()),
-            );
+            let limit =
+                if text.bytes().all(|b| b.is_ascii_digit()) && text.len() > 9 { " up to 1000000000" } else { "" };
+            let found = node.describe();
+            self.errors.add(node.place, format!("{what}: expected a whole number above 0{limit}, found {found}"));
         }
         count
     }

@@ -1,16 +1,12 @@
 //! One set on its way through time.
 
-use super::{Found, PassSet};
+use super::{End, Found, PassSet};
 use crate::{Last, RunError, last::metrics_rows, outlets::metrics_digest, sweep::Failed};
-use arrow::array::ArrayRef;
-use candleflow_kernels::{
-    money::Money,
-    strategy::{Market, Signals},
-};
+use arrow::array::{Array, ArrayRef};
+use candleflow_kernels::strategy::{Market, Signals};
 use candleflow_schema::Micros;
 use candleflow_stream::{
     Emit,
-    columns::values,
     graph::{SetOfKey, Trader, batch},
 };
 
@@ -19,14 +15,15 @@ pub(super) struct SetState {
     keys: Vec<SetOfKey>,
     /// What the engine did; on the fast path it stays empty.
     last: Last,
+    ends: bool,
     entry: Signals,
     exit: Signals,
 }
 
 impl SetState {
-    pub(super) fn new(set: PassSet, keys: usize, balance: Money) -> Self {
-        let last = Last::new(keys, balance);
-        SetState { number: set.number, keys: set.keys, last, entry: Signals::default(), exit: Signals::default() }
+    pub(super) fn new(set: PassSet) -> Self {
+        let PassSet { number, keys, last, ends } = set;
+        SetState { number, keys, last, ends, entry: Signals::default(), exit: Signals::default() }
     }
 
     pub(super) fn is_lean(&self) -> bool {
@@ -44,10 +41,9 @@ impl SetState {
             Trader::Lean { entry, exit, .. } => {
                 let count = shared[0].len() - warm;
                 for (signals, columns) in [(&mut self.entry, entry), (&mut self.exit, exit)] {
-                    let columns = columns.iter().map(|from| values("sweep", from.column(shared, &own)));
-                    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-                    let columns: Vec<&[f64]> = columns.iter().map(|column| &column[warm..]).collect();
-                    signals.extend(count, &columns);
+                    let mut either = vec![0; count.div_ceil(64)];
+                    columns.iter_mut().try_for_each(|signal| signal.add(shared, &own, warm, &mut either))?;
+                    signals.extend(count, &either);
                 }
             }
             Trader::Full { strategy, schema, columns } => {
@@ -91,6 +87,8 @@ impl SetState {
             _ => (self.last.rows()?, self.last.metrics().return_blocks(range.0, range.1)),
         };
         let digest = metrics_digest(&metrics)?;
-        Ok(Found { number: self.number, metrics, digest, blocks })
+        let ends = self.last.cash().filter(|_| self.ends);
+        let end = ends.zip(self.last.closed()?).map(|(cash, metrics)| End { metrics, cash });
+        Ok(Found { number: self.number, metrics, digest, blocks, end })
     }
 }

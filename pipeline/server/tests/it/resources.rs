@@ -237,3 +237,28 @@ async fn bars_come_exact_and_in_order() {
         assert!(problem["detail"].as_str().unwrap().starts_with("the lake has no bars of 'BTCUSD"), "{problem}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indicators_say_what_they_take_and_give() {
+    let (_dir, lake) = empty_lake();
+    let api = Api::of(&lake).await;
+    let all = api.json("/api/indicators").await;
+    let all = all.as_array().unwrap();
+    assert!(all.len() > 250, "{}", all.len());
+    for indicator in all {
+        let name = indicator["name"].as_str().unwrap();
+        assert_eq!(&api.json(&format!("/api/indicators/{name}")).await, indicator);
+    }
+    let macd = api.json("/api/indicators/MACD").await;
+    assert_eq!(macd["usage"], "macd(real, fastperiod = 12, slowperiod = 26, signalperiod = 9, compat = talib)");
+    assert_eq!(
+        macd["params"][0],
+        json!({ "name": "fastperiod", "range": "a whole number from 2 to 100000", "default": "12", "words": [] })
+    );
+    assert_eq!(macd["outputs"][2]["name"], "hist");
+    // Index 33 in TA-Lib.
+    assert_eq!((&macd["first_row"], &macd["class"]), (&json!(34), &json!("converging")));
+    assert_eq!(api.json("/api/indicators/obv").await["settled"], Value::Null);
+    let problem = api.get("/api/indicators/nothing").await.problem(404, "not-found");
+    assert!(problem["detail"].as_str().unwrap().contains("there is no indicator 'nothing'"), "{problem}");
+}

@@ -62,7 +62,7 @@ async fn figures_are_for_prometheus() {
 
 /// Values for the parameters of any route, such that it answers.
 fn path_of(path: &str, operation: &Value) -> String {
-    let mut path = path.replace("{id}", "r1");
+    let mut path = path.replace("{id}", "r1").replace("{name}", "ema");
     let wanted = operation["parameters"].as_array().into_iter().flatten();
     let required = wanted.filter(|p| p["in"] == "query" && p["required"] == true);
     for (i, parameter) in required.enumerate() {
@@ -120,6 +120,8 @@ async fn every_route_of_the_document_answers() {
     assert_eq!(
         asked,
         [
+            "/api/indicators",
+            "/api/indicators/{name}",
             "/api/klines",
             "/api/openapi.json",
             "/api/runs",

@@ -17,24 +17,24 @@ use super::{
     rewrite::identifier,
 };
 use crate::{
-    lower::{inner_chain, strategy_op},
+    lower::{Binding, inner_chain, strategy_op},
     project::ProjectOp,
 };
 use candleflow_config::{
     Diagnostics, Document,
-    document::{Expr as Text, Number},
+    document::{Account, Expr as Text, Filters, Number},
     nearest,
     research::Sweep,
 };
-use candleflow_kernels::strategy::{Lean, PositionView, Rules};
+use candleflow_kernels::strategy::{CrossUp, Lean, PositionView, Rules, Scope};
 use candleflow_schema::Micros;
 use candleflow_stream::{
     Higher, IndicatorOp, Operator,
-    graph::{Node, Origin, SetOfKey, Trader},
+    graph::{Node, Origin, SetOfKey, Signal, Trader},
     intake,
 };
 use datafusion::{
-    arrow::datatypes::{Field, Schema, SchemaRef},
+    arrow::datatypes::{DataType, Field, Schema, SchemaRef},
     common::{DataFusionError, Result, internal_datafusion_err},
     execution::SessionState,
     logical_expr::LogicalPlan,
@@ -49,6 +49,23 @@ pub struct Many {
     sets: Vec<SetPlan>,
     /// Bars before the first row that all of them need; `None`: all there are.
     pub warmup: Option<usize>,
+}
+
+/// What a run reads beside its bars, and a sweep does not.
+fn refuse(document: &Document, account: &Account, errors: &mut Diagnostics) {
+    if account.terms.scope == Scope::Portfolio {
+        errors.add(account.place, "a sweep has an account for each symbol: take scope: symbol");
+    }
+    if let Some(detail) = &document.detail {
+        errors.add(detail.place, "a sweep reads no finer bars: take path: pessimistic, ohlc or nearest");
+    }
+    if let Some(funding) = &account.funding {
+        errors.add(funding.place, "a sweep reads no funding: remove it");
+    }
+    if account.filters.value == Filters::Exchange {
+        errors
+            .add(account.filters.place, "a sweep does not read the table instruments: take none, or give the filters");
+    }
 }
 
 struct SetPlan {
@@ -71,6 +88,10 @@ impl Many {
         let base = document.params_of(symbol);
         let own = document.per_symbol.get(symbol);
         let before = errors.iter().count();
+        refuse(document, account, errors);
+        if errors.iter().count() > before {
+            return None;
+        }
         let mut compiler = Compiler::new(session, base.clone(), errors, Default::default())?;
         compiler.graph = Some(Graph::new());
         let scan = compiler.plan.clone();
@@ -165,8 +186,17 @@ impl Many {
         from: Micros,
         lean: bool,
     ) -> Result<SetOfKey> {
+        let plan = &set.strategy;
+        let lean = Lean::of(&plan.spec, &plan.filters).filter(|_| lean);
+        // A crossing that the set alone uses needs no column: it is found as bits from the two that cross.
+        let crossing = |slot: usize| lean.as_ref().and_then(|_| self.crossing(slot));
+        let needed: Vec<usize> = set
+            .slots
+            .iter()
+            .flat_map(|slot| crossing(*slot).map_or_else(|| vec![*slot], |(above, below)| vec![above, below]))
+            .collect();
         let (mut nodes, mut next) = (Vec::new(), 0);
-        for step in steps.into_iter().filter(|step| self.is_used(step, set)) {
+        for step in steps.into_iter().filter(|step| self.is_used(step, &needed)) {
             nodes.push(self.node(step, at, session)?);
             for place in &mut at[step.first..step.first + step.count] {
                 *place = Some(Origin::Own(next));
@@ -174,14 +204,20 @@ impl Many {
             }
         }
         let place = |column: usize| at[column].ok_or_else(|| internal_datafusion_err!("a column without a place"));
-        let slots = set.slots.iter().map(|slot| place(*slot)).collect::<Result<Vec<_>>>()?;
-        let plan = &set.strategy;
-        if let Some(lean) = Lean::of(&plan.spec, &plan.filters).filter(|_| lean) {
-            let of = |columns: &[u32]| columns.iter().map(|slot| slots[*slot as usize]).collect();
+        if let Some(lean) = &lean {
+            let signal = |slot: &u32| {
+                let slot = set.slots[*slot as usize];
+                Ok(match crossing(slot) {
+                    Some((above, below)) => Signal::CrossUp(place(above)?, place(below)?, CrossUp::default()),
+                    None => Signal::Column(place(slot)?),
+                })
+            };
             let (entry, exit) = lean.columns();
-            let (entry, exit) = (of(entry), of(exit));
-            return Ok(SetOfKey { nodes, trader: Trader::Lean { lean: Box::new(lean), entry, exit } });
+            let entry = entry.iter().map(signal).collect::<Result<Vec<_>>>()?;
+            let exit = exit.iter().map(signal).collect::<Result<Vec<_>>>()?;
+            return Ok(SetOfKey { nodes, trader: Trader::Lean { lean: Box::new(lean.clone()), entry, exit } });
         }
+        let slots = set.slots.iter().map(|slot| place(*slot)).collect::<Result<Vec<_>>>()?;
         let mut fields: Vec<Field> = intake::SCHEMA.fields().iter().map(|f| f.as_ref().clone()).collect();
         let mut columns: Vec<Origin> = (0..fields.len()).map(Origin::Shared).collect();
         for (slot, from) in set.slots.iter().zip(slots) {
@@ -191,13 +227,26 @@ impl Many {
             }
         }
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let strategy = strategy_op(plan, &schema, &self.symbol, from, false)?;
+        let strategy = strategy_op(plan, &schema, &self.symbol, &Binding { from, ..Binding::default() }, false)?;
         Ok(SetOfKey { nodes, trader: Trader::Full { strategy: Box::new(strategy), schema, columns } })
     }
 
-    /// Whether a set's rules need what a step of its own computes.
-    fn is_used(&self, step: &Step, set: &SetPlan) -> bool {
-        let mut open: Vec<usize> = set.slots.clone();
+    /// The columns that cross, the one that comes to be above first, where a column is that and one set's alone.
+    fn crossing(&self, column: usize) -> Option<(usize, usize)> {
+        let step = &self.graph.steps[self.graph.makers[column]?];
+        let (What::Indicator(indicator, _), Some(_)) = (&step.what, step.owner) else { return None };
+        let [a, b] = step.inputs.as_slice() else { return None };
+        let numbers = [a, b].iter().all(|input| *self.graph.fields[**input].data_type() == DataType::Float64);
+        match indicator.name {
+            "crossover" if numbers => Some((*a, *b)),
+            "crossunder" if numbers => Some((*b, *a)),
+            _ => None,
+        }
+    }
+
+    /// Whether columns need what a step of one set computes.
+    fn is_used(&self, step: &Step, needed: &[usize]) -> bool {
+        let mut open: Vec<usize> = needed.to_vec();
         while let Some(column) = open.pop() {
             let Some(maker) = self.graph.makers[column].map(|maker| &self.graph.steps[maker]) else { continue };
             if maker.first == step.first {
@@ -369,8 +418,8 @@ impl Names for Params<'_> {
         None
     }
 
-    fn tag(&mut self, _: &str) -> Option<f64> {
-        None
+    fn tags(&self) -> &[String] {
+        &[]
     }
 
     fn hides(&self) -> bool {

@@ -62,6 +62,19 @@ pub struct Compiled {
     pub strategy: bool,
 }
 
+impl Compiled {
+    /// Names of the strategy's tags, by number.
+    pub fn tags(&self) -> &[String] {
+        match &self.plan {
+            LogicalPlan::Extension(extension) => {
+                let node: &dyn std::any::Any = extension.node.as_any();
+                node.downcast_ref::<node::StrategyNode>().map_or(&[], |s| &s.plan.tags)
+            }
+            _ => &[],
+        }
+    }
+}
+
 /// Compiles a document for one of its symbols; `None` when there were errors.
 pub fn compile(
     document: &Document,

@@ -76,6 +76,12 @@ pub struct StrategyPlan {
     pub tags: Vec<String>,
     /// The grid of prices and quantities.
     pub filters: SymbolSpec,
+    /// Whether the grid is the exchange's, which a run reads from the table `instruments`.
+    pub exchange: bool,
+    /// The table of funding rates, if any.
+    pub funding: Option<String>,
+    /// Whether bars come with finer bars.
+    pub detail: bool,
 }
 
 /// The strategy over the rows of its input.

@@ -25,6 +25,8 @@ use std::sync::Arc;
 enum Gives {
     Truth,
     Number,
+    /// A number that, where it is the same on every bar, is above zero.
+    Amount,
 }
 
 /// What has been gathered of the strategy so far.
@@ -33,11 +35,15 @@ struct Gathered {
     slots: Vec<String>,
     programs: Vec<Program>,
     tags: Vec<String>,
+    /// Whether each expression has a slot of its own, so that the plans of all symbols of one account have the same
+    /// shape, whatever their parameters.
+    apart: bool,
 }
 
 impl Gathered {
     fn slot(&mut self, column: &str) -> u32 {
-        let at = self.slots.iter().position(|s| s == column).unwrap_or_else(|| {
+        let shared = self.slots.iter().position(|s| s == column).filter(|_| !self.apart);
+        let at = shared.unwrap_or_else(|| {
             self.slots.push(column.to_owned());
             self.slots.len() - 1
         });
@@ -52,7 +58,8 @@ impl Gathered {
 
 impl Compiler<'_> {
     pub(super) fn strategy(&mut self, document: &Document, block: &Strategy, account: &Account) {
-        let mut gathered = Gathered::default();
+        let apart = account.terms.scope == Scope::Portfolio;
+        let mut gathered = Gathered { apart, ..Gathered::default() };
         for side in [&block.long, &block.short].into_iter().flatten() {
             let orders = side.entry.iter().map(|r| &r.order).chain(side.exit.iter().map(|r| &r.order));
             for tag in orders.filter_map(|o| o.tag.as_ref()) {
@@ -61,7 +68,9 @@ impl Compiler<'_> {
                 }
             }
         }
-        self.not_yet(document, account);
+        if let Some(detail) = &document.detail {
+            self.errors.add(detail.place, "path: detail cannot be run yet: take pessimistic, ohlc or nearest");
+        }
         let before = self.errors.iter().count();
         let long = block.long.as_ref().map(|s| self.side(s, &mut gathered));
         let short = block.short.as_ref().map(|s| self.side(s, &mut gathered));
@@ -89,27 +98,20 @@ impl Compiler<'_> {
             Filters::Given(filters) => vec![DatedFilters { valid_from: i64::MIN, filters }],
             Filters::Exchange | Filters::None => Vec::new(),
         };
-        let Gathered { slots, programs, tags } = gathered;
-        let filters = SymbolSpec { filters };
-        let plan = Arc::new(StrategyPlan { spec, slots, programs, tags, filters });
+        let Gathered { slots, programs, tags, .. } = gathered;
+        let plan = StrategyPlan {
+            spec,
+            slots,
+            programs,
+            tags,
+            filters: SymbolSpec { filters },
+            exchange: account.filters.value == Filters::Exchange,
+            funding: account.funding.as_ref().map(|table| table.value.clone()),
+            detail: document.detail.is_some(),
+        };
+        let plan = Arc::new(plan);
         let node = StrategyNode { input: self.plan.clone(), plan };
         self.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-    }
-
-    /// What the engine knows and a run cannot give it.
-    fn not_yet(&mut self, document: &Document, account: &Account) {
-        if account.terms.scope == Scope::Portfolio {
-            self.errors.add(account.place, "scope: portfolio cannot be run yet: take scope: symbol");
-        }
-        if let Some(detail) = &document.detail {
-            self.errors.add(detail.place, "path: detail cannot be run yet: take pessimistic, ohlc or nearest");
-        }
-        if let Some(funding) = &account.funding {
-            self.errors.add(funding.place, "funding cannot be run yet: remove it");
-        }
-        if account.filters.value == Filters::Exchange {
-            self.errors.add(account.filters.place, "filters: exchange cannot be run yet: take none, or give them");
-        }
     }
 
     fn side(&mut self, side: &Side, gathered: &mut Gathered) -> Option<SideSpec> {
@@ -143,8 +145,8 @@ impl Compiler<'_> {
         let size = rule.size.as_ref().and_then(|s| self.size(&s.value, gathered));
         let Order { when, limit, stop, expire, cancel_if, tag } = &rule.order;
         Some(EntryRule {
-            limit: self.optional(limit, Gives::Number, gathered),
-            stop: self.optional(stop, Gives::Number, gathered),
+            limit: self.optional(limit, Gives::Amount, gathered),
+            stop: self.optional(stop, Gives::Amount, gathered),
             expire: *expire,
             cancel_if: self.optional(cancel_if, Gives::Truth, gathered),
             tag: gathered.tag(tag),
@@ -157,8 +159,8 @@ impl Compiler<'_> {
         let Order { when, limit, stop, expire, cancel_if, tag } = &rule.order;
         Some(ExitRule {
             portion: rule.portion,
-            limit: self.optional(limit, Gives::Number, gathered),
-            stop: self.optional(stop, Gives::Number, gathered),
+            limit: self.optional(limit, Gives::Amount, gathered),
+            stop: self.optional(stop, Gives::Amount, gathered),
             expire: *expire,
             cancel_if: self.optional(cancel_if, Gives::Truth, gathered),
             tag: gathered.tag(tag),
@@ -187,8 +189,8 @@ impl Compiler<'_> {
     fn level(&mut self, level: &Level, gathered: &mut Gathered) -> Option<kernel::Level> {
         Some(match level {
             Level::Percent(share) => kernel::Level::Percent(*share),
-            Level::Distance(text) => kernel::Level::Distance(self.expression(text, Gives::Number, gathered)?),
-            Level::Price(text) => kernel::Level::Price(self.expression(text, Gives::Number, gathered)?),
+            Level::Distance(text) => kernel::Level::Distance(self.expression(text, Gives::Amount, gathered)?),
+            Level::Price(text) => kernel::Level::Price(self.expression(text, Gives::Amount, gathered)?),
         })
     }
 
@@ -198,8 +200,8 @@ impl Compiler<'_> {
             Size::Cash(share) => kernel::Size::Cash(*share),
             Size::Risk(share) => kernel::Size::Risk(*share),
             Size::Volatility { of, days } => kernel::Size::Volatility { of: *of, days: *days },
-            Size::Quote(text) => kernel::Size::Quote(self.expression(text, Gives::Number, gathered)?),
-            Size::Base(text) => kernel::Size::Base(self.expression(text, Gives::Number, gathered)?),
+            Size::Quote(text) => kernel::Size::Quote(self.expression(text, Gives::Amount, gathered)?),
+            Size::Base(text) => kernel::Size::Base(self.expression(text, Gives::Amount, gathered)?),
             Size::Target(text) => kernel::Size::Target(self.expression(text, Gives::Number, gathered)?),
         })
     }
@@ -212,9 +214,15 @@ impl Compiler<'_> {
     fn expression(&mut self, text: &Text, gives: Gives, gathered: &mut Gathered) -> Option<Expr> {
         let place = place_of(text);
         let expr = self.rewritten(text, Sees::Position)?;
-        if let Some(number) = number(&expr) {
+        // Of symbols that share an account, one may have another number here.
+        let may_differ = gathered.apart && text.value.contains('$');
+        if let Some(number) = number(&expr).filter(|_| !may_differ) {
             if gives == Gives::Truth {
                 self.errors.add(place, format!("a rule must be true or false, found the number {number}"));
+                return None;
+            }
+            if gives == Gives::Amount && number <= 0.0 {
+                self.errors.add(place, format!("expected more than 0, '{}' is {number}", text.value));
                 return None;
             }
             return Some(Expr::Constant(number));
@@ -240,14 +248,14 @@ impl Compiler<'_> {
             return None;
         };
         match (gives, self.kind(&column)) {
-            (Gives::Truth, Some(DataType::Boolean)) | (Gives::Number, Some(DataType::Float64)) => {
+            (Gives::Truth, Some(DataType::Boolean)) | (Gives::Number | Gives::Amount, Some(DataType::Float64)) => {
                 Some(Expr::Column(gathered.slot(&column)))
             }
             (Gives::Truth, _) => {
                 self.errors.add(place, format!("a rule must be true or false, '{}' is a number", text.value));
                 None
             }
-            (Gives::Number, _) => {
+            (Gives::Number | Gives::Amount, _) => {
                 self.errors.add(place, format!("expected a number, '{}' is true or false", text.value));
                 None
             }
@@ -285,7 +293,7 @@ impl Names for RowNames<'_, '_, '_> {
         Some(self.gathered.slot(&column) as usize)
     }
 
-    fn tag(&mut self, tag: &str) -> Option<f64> {
-        self.gathered.tags.iter().position(|t| t == tag).map(|i| i as f64)
+    fn tags(&self) -> &[String] {
+        &self.gathered.tags
     }
 }

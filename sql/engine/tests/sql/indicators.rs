@@ -43,7 +43,8 @@ fn in_a_pipeline(session: &SessionContext, text: &str, symbol: &str, bars: &Reco
     let document = read("p.yaml", text, &Overrides::default()).unwrap_or_else(|e| panic!("{e}"));
     let mut errors = Diagnostics::new("p.yaml");
     let compiled = compile(&document, symbol, &session.state(), &mut errors).unwrap_or_else(|| panic!("{errors}"));
-    let mut chain = compiled.chain(&session.state(), &Binding { columns: true, from: i64::MIN }).unwrap();
+    let mut chain =
+        compiled.chain(&session.state(), &Binding { columns: true, from: i64::MIN, ..Binding::default() }).unwrap();
     let given = chain.process(bars.clone()).unwrap();
     given.outputs.into_iter().next().unwrap().1
 }
@@ -206,4 +207,55 @@ async fn bad_arguments_are_named_with_their_range() {
         }
     }
     assert!(asked > 3_000, "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_every_description_can_be_used() {
+    let (_dir, lake) = empty_lake();
+    let sql = Sql::open(&lake).await.unwrap();
+    let plain = session();
+    for description in candleflow_engine::indicators::all() {
+        sql.query(&description.sql, Limits::default()).await.unwrap_or_else(|e| panic!("{}: {e}", description.sql));
+        let text = format!("{HEAD}  {}\n", description.pipeline);
+        let document = read("p.yaml", &text, &Overrides::default()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let mut errors = Diagnostics::new("p.yaml");
+        assert!(compile(&document, "BTCUSDT", &plain.state(), &mut errors).is_some(), "{text}: {errors}");
+    }
+}
+
+#[test]
+fn bars_of_another_kind_are_columns() {
+    let columns = "  ha: ha(open, high, low, close)\n  smooth: ema(ha.close, 3)\n  up: ha.close > ha.open\n  \
+                   brick: renko(close, 0.5)\n  laid: brick.bricks <> 0\n  \
+                   turned: brick.direction <> lag(brick.direction, 1)\n";
+    let bars = candleflow_stream::laws::market("BTCUSDT", 3, 60);
+    let rows = in_a_pipeline(&session(), &format!("{HEAD}{columns}"), "BTCUSDT", &bars);
+    let number = |name: &str, row: usize| {
+        rows.column_by_name(name)
+            .unwrap_or_else(|| panic!("{:?}", rows.schema()))
+            .as_primitive::<Float64Type>()
+            .value(row)
+    };
+    for row in 1..60 {
+        let middle = (number("ha_open", row - 1) + number("ha_close", row - 1)) / 2.0;
+        assert_eq!(number("ha_open", row), middle);
+        // A brick is laid only where the level moves.
+        let moved = number("brick_level", row) != number("brick_level", row - 1);
+        assert_eq!(rows.column_by_name("laid").unwrap().as_boolean().value(row), moved);
+    }
+}
+
+#[test]
+fn a_pipeline_has_one_order_and_nobody_can_turn_it_round() {
+    for call in [
+        "lag(close, 1) OVER (ORDER BY time DESC)",
+        "ema(close, 3) OVER (PARTITION BY symbol ORDER BY time DESC)",
+        "ta_max(close, 3) OVER (ORDER BY time ROWS BETWEEN CURRENT ROW AND 5 FOLLOWING)",
+        "max_drawdown(close) OVER (ORDER BY time)",
+    ] {
+        let document = read("p.yaml", &format!("{HEAD}  x: {call}\n"), &Overrides::default()).unwrap();
+        let mut errors = Diagnostics::new("p.yaml");
+        assert!(compile(&document, "BTCUSDT", &session().state(), &mut errors).is_none(), "{call}");
+        assert!(errors.to_string().contains("the window is implied in a pipeline, remove OVER"), "{call}: {errors}");
+    }
 }

@@ -38,7 +38,7 @@ impl Dominant {
     }
 
     /// Takes the next price.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, price: f64) -> Option<Cycle> {
         let wave = self.hilbert.push(price)?;
         self.period = 0.33 * wave.period + 0.67 * self.period;
@@ -149,7 +149,7 @@ impl Default for Newest {
 }
 
 impl Newest {
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, x: f64) {
         // Positions fall, so that the newest value comes first.
         self.pos = if self.pos == 0 { LONGEST - 1 } else { self.pos - 1 };

@@ -56,7 +56,7 @@ impl Hilbert {
     }
 
     /// Takes the next price.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, price: f64) -> Option<Wave> {
         let [one, two, three] = self.prices;
         let smooth = (4.0 * price + 3.0 * one + 2.0 * two + three) * 0.1;
@@ -116,7 +116,7 @@ struct Past {
 }
 
 impl Past {
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, x: f64) {
         self.newest = (self.newest + 1) % PAST;
         self.values[self.newest] = x;

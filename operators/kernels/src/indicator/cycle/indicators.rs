@@ -86,6 +86,7 @@ impl Period {
 }
 
 impl Step<1, 1> for Period {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         if let Some(wave) = self.hilbert.push(x) {
             self.period = 0.33 * wave.period + 0.67 * self.period;
@@ -113,6 +114,7 @@ impl Phasor {
 }
 
 impl Step<1, 2> for Phasor {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 2] {
         let y = self.hilbert.push(x).map_or([f64::NAN; 2], |wave| [wave.i1, wave.q1]);
         from_row(&mut self.row, WAVE.0, y)
@@ -138,6 +140,7 @@ impl Phase {
 }
 
 impl Step<1, 1> for Phase {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let y = self.dominant.push(x).map_or(f64::NAN, |cycle| cycle.phase);
         from_row(&mut self.row, PHASE.0, [y])
@@ -162,6 +165,7 @@ fn sines(phase: f64) -> [f64; 2] {
 }
 
 impl Step<1, 2> for Sine {
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 2] {
         let [phase] = self.phase.step(x);
         if phase.is_nan() { [f64::NAN; 2] } else { sines(phase) }
@@ -189,6 +193,7 @@ impl Trend {
 }
 
 impl Step<1, 1> for Trend {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         self.line.prime(x);
         let y = self.hilbert.push(x).map_or(f64::NAN, |wave| {
@@ -246,6 +251,7 @@ impl Mode {
 }
 
 impl Step<1, 1> for Mode {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         self.line.prime(x);
         let y = self.dominant.push(x).map_or(f64::NAN, |cycle| f64::from(u8::from(self.trend(cycle))));

@@ -35,6 +35,7 @@ impl SineWave {
 }
 
 impl Step<1, 2> for SineWave {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 2] {
         let Some(values) = self.window.push(x) else { return [f64::NAN; 2] };
         // The first full window has no value, as in Tulip.

@@ -31,7 +31,7 @@ struct Fading {
 }
 
 impl Step<1, 1> for Fading {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let faded = self.last * self.factor - self.less;
         self.last = if x > faded || faded.is_nan() { x } else { faded };

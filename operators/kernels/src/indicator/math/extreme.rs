@@ -30,11 +30,12 @@ pub(super) const MINMAX: Indicator =
     .first(|p| p[0] as usize - 1);
 
 impl<const HIGH: bool> Step<1, 1> for crate::rolling::Extreme<HIGH> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         crate::rolling::Extreme::column(self, x, y);
     }
@@ -47,10 +48,12 @@ struct MinMax {
 }
 
 impl Step<1, 2> for MinMax {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 2] {
         [self.min.push(x), self.max.push(x)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [min, max]: [&mut [f64]; 2]) {
         self.min.column(x, min);
         self.max.column(x, max);

@@ -44,9 +44,18 @@ pub(super) const MINMAXINDEX: Indicator =
     .first(|p| p[0] as usize - 1);
 
 impl<const HIGH: bool> Step<1, 1> for ExtremeAt<HIGH> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x).map_or(f64::NAN, |held| held.row as f64)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let first = self.row();
+        self.ages(x, y);
+        for (row, y) in y.iter_mut().enumerate() {
+            *y = (first + row as u64) as f64 - *y;
+        }
     }
 }
 
@@ -57,9 +66,15 @@ struct Both {
 }
 
 impl Step<1, 2> for Both {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 2] {
         [self.min.step(x)[0], self.max.step(x)[0]]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 1], [min, max]: [&mut [f64]; 2]) {
+        self.min.column(x, [min]);
+        self.max.column(x, [max]);
     }
 }
 

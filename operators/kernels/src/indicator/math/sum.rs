@@ -15,22 +15,24 @@ pub(super) const CUMSUM: Indicator =
         .class(Class::PathDependent);
 
 impl Step<1, 1> for Sum {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         Sum::column(self, x, y);
     }
 }
 
 impl Step<1, 1> for Cumulative {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         y.copy_from_slice(x);
         Cumulative::column(self, y);

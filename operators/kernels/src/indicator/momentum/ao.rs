@@ -39,11 +39,12 @@ impl Spread {
 }
 
 impl Step<1, 1> for Spread {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         [self.fast.step(x)[0] - self.slow.step(x)[0]]
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut slow = [0.0; BLOCK];
         let slow = &mut slow[..y.len()];
@@ -68,11 +69,12 @@ struct Excess {
 }
 
 impl Step<1, 1> for Excess {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [x - self.mean.step([x])[0]]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         self.mean.column([x], [y]);
         for (y, x) in y.iter_mut().zip(x) {

@@ -77,7 +77,7 @@ impl Pair {
     }
 
     /// Fast and slow; NaN before there are both.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, x: f64) -> [f64; 2] {
         let mut y = [f64::NAN; 2];
         for ((y, average), &wait) in y.iter_mut().zip(&mut self.averages).zip(&self.waits) {
@@ -90,6 +90,7 @@ impl Pair {
     }
 
     /// `push` for each row; how many leading rows have no value.
+    #[inline(always)]
     pub(super) fn column(&mut self, x: &[f64], fast: &mut [f64], slow: &mut [f64]) -> usize {
         let mut from = 0;
         let late = self.waits[0].max(self.waits[1]);
@@ -118,12 +119,13 @@ struct Apo {
 }
 
 impl Step<1, 1> for Apo {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let [fast, slow] = self.pair.push(x);
         [fast - slow]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut slow = [0.0; BLOCK];
         let slow = &mut slow[..y.len()];
@@ -158,12 +160,13 @@ fn percent(fast: f64, slow: f64) -> f64 {
 }
 
 impl Step<1, 1> for Ratio {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let [fast, slow] = self.pair.push(x);
         [percent(fast, slow)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut slow = [0.0; BLOCK];
         let slow = &mut slow[..y.len()];

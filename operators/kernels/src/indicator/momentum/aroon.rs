@@ -1,6 +1,6 @@
 //! Aroon: how long ago the extremes were.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Class, Group, Indicator, real};
 use crate::indicator::{Io, State, StateError};
@@ -50,10 +50,20 @@ impl Aroon {
 }
 
 impl Step<2, 2> for Aroon {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 2] {
         let ages = self.ages(high, low);
         ages.map_or([f64::NAN; 2], |ages| ages.map(|age| self.factor * (self.n - age)))
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [high, low]: [&[f64]; 2], [down, up]: [&mut [f64]; 2]) {
+        self.low.ages(low, down);
+        self.high.ages(high, up);
+        for (down, up) in down.iter_mut().zip(up) {
+            *down = self.factor * (self.n - *down);
+            *up = self.factor * (self.n - *up);
+        }
     }
 }
 
@@ -69,10 +79,21 @@ struct Oscillator {
 }
 
 impl Step<2, 1> for Oscillator {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         let ages = self.aroon.ages(high, low);
         [ages.map_or(f64::NAN, |[low, high]| self.aroon.factor * (low - high))]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [high, low]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
+        let mut highs = [0.0; BLOCK];
+        let highs = &mut highs[..y.len()];
+        self.aroon.low.ages(low, y);
+        self.aroon.high.ages(high, highs);
+        for (y, high) in y.iter_mut().zip(highs) {
+            *y = self.aroon.factor * (*y - *high);
+        }
     }
 }
 

@@ -28,12 +28,13 @@ fn scaled(distance: f64, deviation: f64) -> f64 {
 }
 
 impl Step<1, 1> for Channel {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let (mean, deviation) = self.deviation.push(x);
         [scaled(x - mean, deviation)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut means = [0.0; BLOCK];
         let means = &mut means[..y.len()];

@@ -50,7 +50,7 @@ fn percent(gain: f64, loss: f64) -> f64 {
 }
 
 impl<L: Step<1, 1>> Step<1, 1> for Balance<L> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let move_ = x - self.last;
         self.last = x;
@@ -61,6 +61,7 @@ impl<L: Step<1, 1>> Step<1, 1> for Balance<L> {
         [percent(self.gain.step([gain])[0], self.loss.step([gain - move_])[0])]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut from = 0;
         if self.last.is_nan() {

@@ -1,8 +1,8 @@
 //! Coppock curve.
 
 use super::roc::rate;
-use crate::indicator::compose::feed;
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::compose::{feed, feed_column};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::overlap::Wma;
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
@@ -29,11 +29,23 @@ struct Coppock {
 }
 
 impl Step<1, 1> for Coppock {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let [one, two] = &mut self.lags;
         let sum = rate(x, one.push(x)) + rate(x, two.push(x));
         [feed(&mut self.average, sum)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let (mut one, mut two) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (one, two) = (&mut one[..y.len()], &mut two[..y.len()]);
+        self.lags[0].column(x, one);
+        self.lags[1].column(x, two);
+        for ((x, one), two) in x.iter().zip(&mut *one).zip(two) {
+            *one = rate(*x, *one) + rate(*x, *two);
+        }
+        feed_column(&mut self.average, one, y);
     }
 }
 

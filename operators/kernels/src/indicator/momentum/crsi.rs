@@ -44,6 +44,7 @@ impl Crsi {
 }
 
 impl Step<1, 1> for Crsi {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let [price] = self.price.step([x]);
         let last = std::mem::replace(&mut self.last, x);

@@ -1,6 +1,6 @@
 //! Wilder's directional movement: +DM, -DM, +DI, -DI, DX, ADX and ADXR.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::{COMPAT, Param};
 use crate::indicator::registry::{Class, Group, Indicator, forget_wilder};
 use crate::indicator::volatility::TrueRange;
@@ -115,7 +115,7 @@ impl Moves {
     }
 
     /// Movement up and down; NaN on the first bar.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, high: f64, low: f64) -> [f64; 2] {
         let (up, down) = (high - self.high, self.low - low);
         self.high = high;
@@ -123,9 +123,26 @@ impl Moves {
         if up.is_nan() {
             return [f64::NAN; 2];
         }
-        let tied = self.ties && up == down;
-        let counts = |this: f64, other: f64| this > 0.0 && (this > other || tied);
+        self.counted(up, down)
+    }
+
+    #[inline(always)]
+    fn counted(&self, up: f64, down: f64) -> [f64; 2] {
+        let tied = self.ties & (up == down);
+        let counts = |this: f64, other: f64| (this > 0.0) & ((this > other) | tied);
         [if counts(up, down) { up } else { 0.0 }, if counts(down, up) { down } else { 0.0 }]
+    }
+
+    /// `push` for each row but the first of a series.
+    #[inline(always)]
+    fn column(&mut self, high: &[f64], low: &[f64], ups: &mut [f64], downs: &mut [f64]) {
+        let rows = high.len();
+        let (low, ups, downs) = (&low[..rows], &mut ups[..rows], &mut downs[..rows]);
+        [ups[0], downs[0]] = self.counted(high[0] - self.high, self.low - low[0]);
+        for row in 1..rows {
+            [ups[row], downs[row]] = self.counted(high[row] - high[row - 1], low[row - 1] - low[row]);
+        }
+        (self.high, self.low) = (high[rows - 1], low[rows - 1]);
     }
 }
 
@@ -144,13 +161,32 @@ struct Movement {
 }
 
 impl Step<2, 1> for Movement {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         let [up, down] = self.side.push(high, low);
         if up.is_nan() {
             return [f64::NAN];
         }
         [self.sum.push(if self.up { up } else { down }) * self.n]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [high, low]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
+        let from = usize::from(self.side.high.is_nan());
+        if from == 1 {
+            [y[0]] = self.step([high[0], low[0]]);
+        }
+        let rows = y.len() - from;
+        if rows == 0 {
+            return;
+        }
+        let (mut ups, mut downs) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (ups, downs) = (&mut ups[..rows], &mut downs[..rows]);
+        self.side.column(&high[from..], &low[from..], ups, downs);
+        self.sum.column(if self.up { ups } else { downs }, &mut y[from..]);
+        for y in &mut y[from..] {
+            *y *= self.n;
+        }
     }
 }
 
@@ -177,7 +213,7 @@ impl Index {
     }
 
     /// Up and down in percent of the range, and whether there was a range; `None` before the first value.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, high: f64, low: f64, close: f64) -> Option<([f64; 2], bool)> {
         let [up, down] = self.moves.push(high, low);
         let range = self.range.push(high, low, close);
@@ -189,7 +225,43 @@ impl Index {
         if !(begun || self.early && self.sums[0].ready()) {
             return None;
         }
-        Some(if range > 0.0 { ([100.0 * (up / range), 100.0 * (down / range)], true) } else { ([0.0; 2], false) })
+        let moved = range > 0.0;
+        Some((percents(moved, up, down, range), moved))
+    }
+
+    /// Rows at the start of a column until every row has a value.
+    #[inline(always)]
+    fn unready(&self) -> bool {
+        self.moves.high.is_nan() || !self.sums[0].ready()
+    }
+
+    /// Sums of up, down and range of each row; every row has a value.
+    #[inline(always)]
+    fn sums(&mut self, [high, low, close]: [&[f64]; 3], [ups, downs, ranges]: [&mut [f64]; 3]) {
+        let mut raw = [0.0; BLOCK];
+        let mut other = [0.0; BLOCK];
+        let (raw, other) = (&mut raw[..high.len()], &mut other[..high.len()]);
+        self.moves.column(high, low, raw, other);
+        self.sums[0].column(raw, ups);
+        self.sums[1].column(other, downs);
+        self.range.column(high, low, close, raw);
+        self.sums[2].column(raw, ranges);
+    }
+
+    /// DX of each row, and whether each row has one; every row has a value.
+    #[inline(always)]
+    fn dxs(&mut self, x: [&[f64]; 3], y: &mut [f64]) -> bool {
+        let (mut downs, mut ranges) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (downs, ranges) = (&mut downs[..y.len()], &mut ranges[..y.len()]);
+        self.sums(x, [&mut *y, &mut *downs, &mut *ranges]);
+        let mut still = 0;
+        for ((y, down), range) in y.iter_mut().zip(downs).zip(ranges) {
+            let [up, down] = percents(*range > 0.0, *y, *down, *range);
+            let sum = up + down;
+            still |= u64::from(sum <= 0.0);
+            *y = if sum > 0.0 { 100.0 * ((down - up).abs() / sum) } else { f64::NAN };
+        }
+        still == 0
     }
 
     /// DX; `Some(None)` where there is no movement.
@@ -199,6 +271,12 @@ impl Index {
         let sum = up + down;
         Some((moved && sum > 0.0).then(|| 100.0 * ((down - up).abs() / sum)))
     }
+}
+
+/// Up and down in percent of the range; 0 where there is no range.
+#[inline(always)]
+fn percents(moved: bool, up: f64, down: f64, range: f64) -> [f64; 2] {
+    [up, down].map(|side| if moved { 100.0 * (side / range) } else { 0.0 })
 }
 
 impl State for Index {
@@ -214,10 +292,31 @@ struct Side {
 }
 
 impl Step<3, 1> for Side {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let sides = self.index.push(high, low, close);
         [sides.map_or(f64::NAN, |(sides, _)| sides[usize::from(!self.up)])]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
+        let mut at = 0;
+        while at < y.len() && self.index.unready() {
+            [y[at]] = self.step(x.map(|column| column[at]));
+            at += 1;
+        }
+        let y = &mut y[at..];
+        if y.is_empty() {
+            return;
+        }
+        let (mut downs, mut ranges) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (downs, ranges) = (&mut downs[..y.len()], &mut ranges[..y.len()]);
+        self.index.sums(x.map(|column| &column[at..]), [&mut *y, &mut *downs, &mut *ranges]);
+        let up = self.up;
+        for ((y, down), range) in y.iter_mut().zip(downs).zip(ranges) {
+            let side = if up { *y } else { *down };
+            *y = percents(*range > 0.0, side, side, *range)[0];
+        }
     }
 }
 
@@ -234,11 +333,30 @@ struct Dx {
 }
 
 impl Step<3, 1> for Dx {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let Some(dx) = self.index.dx(high, low, close) else { return [f64::NAN] };
         self.last = dx.unwrap_or(self.last);
         [self.last]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
+        let mut at = 0;
+        while at < y.len() && self.index.unready() {
+            [y[at]] = self.step(x.map(|column| column[at]));
+            at += 1;
+        }
+        let y = &mut y[at..];
+        if y.is_empty() {
+            return;
+        }
+        let whole = self.index.dxs(x.map(|column| &column[at..]), y);
+        for y in if whole { &mut [] } else { &mut *y } {
+            self.last = if y.is_nan() { self.last } else { *y };
+            *y = self.last;
+        }
+        self.last = y[y.len() - 1];
     }
 }
 
@@ -263,7 +381,7 @@ impl Adx {
 }
 
 impl Step<3, 1> for Adx {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let Some(dx) = self.index.dx(high, low, close) else { return [f64::NAN] };
         match dx {
@@ -272,6 +390,30 @@ impl Step<3, 1> for Adx {
             None => self.last = self.average.push(0.0),
         }
         [self.last]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
+        let mut at = 0;
+        while at < y.len() && (self.index.unready() || !self.average.ready()) {
+            [y[at]] = self.step(x.map(|column| column[at]));
+            at += 1;
+        }
+        let y = &mut y[at..];
+        if y.is_empty() {
+            return;
+        }
+        let mut dxs = [0.0; BLOCK];
+        let dxs = &mut dxs[..y.len()];
+        if self.index.dxs(x.map(|column| &column[at..]), dxs) {
+            self.average.column(dxs, y);
+        } else {
+            for (dx, y) in dxs.iter().zip(&mut *y) {
+                self.last = if dx.is_nan() { self.last } else { self.average.push(*dx) };
+                *y = self.last;
+            }
+        }
+        self.last = y[y.len() - 1];
     }
 }
 
@@ -288,10 +430,21 @@ struct Adxr {
 }
 
 impl Step<3, 1> for Adxr {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 3]) -> [f64; 1] {
         let [adx] = self.adx.step(x);
         [(adx + self.lag.push(adx)) / 2.0]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
+        let mut adx = [0.0; BLOCK];
+        let adx = &mut adx[..y.len()];
+        self.adx.column(x, [&mut *adx]);
+        self.lag.column(adx, y);
+        for (y, adx) in y.iter_mut().zip(adx) {
+            *y = (*adx + *y) / 2.0;
+        }
     }
 }
 

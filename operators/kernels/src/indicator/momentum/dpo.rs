@@ -22,11 +22,12 @@ struct Dpo {
 }
 
 impl Step<1, 1> for Dpo {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.lag.push(x) - self.mean.step([x])[0]]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut means = [0.0; BLOCK];
         let means = &mut means[..y.len()];

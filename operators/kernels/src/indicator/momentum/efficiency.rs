@@ -35,7 +35,7 @@ fn ratio(change: f64, path: f64) -> f64 {
 }
 
 impl Step<1, 1> for Efficiency {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let change = x - self.lag.push(x);
         let step = (x - self.last).abs();
@@ -43,6 +43,7 @@ impl Step<1, 1> for Efficiency {
         [if step.is_nan() { f64::NAN } else { ratio(change, self.path.push(step)) }]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let mut before = [0.0; BLOCK];

@@ -24,12 +24,13 @@ struct Eri {
 }
 
 impl Step<3, 2> for Eri {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let average = self.average.push(close);
         [high - average, low - average]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [bull, bear]: [&mut [f64]; 2]) {
         let mut averages = [0.0; BLOCK];
         let averages = &mut averages[..close.len()];

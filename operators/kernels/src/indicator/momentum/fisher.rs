@@ -28,6 +28,7 @@ struct Fisher {
 }
 
 impl Step<2, 2> for Fisher {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 2] {
         let price = 0.5 * (high + low);
         let (top, bottom) = (self.high.push(price), self.low.push(price));

@@ -1,6 +1,6 @@
 //! Forecast oscillator.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::statistic::Regression;
@@ -21,15 +21,32 @@ struct Fosc {
     forecast: f64,
 }
 
+#[inline(always)]
+fn percent(x: f64, forecast: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { 100.0 * (x - forecast) / x }
+}
+
 impl Step<1, 1> for Fosc {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let forecast = self.forecast;
         self.forecast = self.line.push(x).forecast();
         if forecast.is_nan() {
             return [f64::NAN];
         }
-        [if x == 0.0 { 0.0 } else { 100.0 * (x - forecast) / x }]
+        [percent(x, forecast)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let mut forecasts = [0.0; BLOCK];
+        let forecasts = &mut forecasts[..y.len()];
+        self.line.column(x, forecasts, |line| line.forecast());
+        let before = std::iter::once(&self.forecast).chain(&*forecasts);
+        for ((y, x), forecast) in y.iter_mut().zip(x).zip(before) {
+            *y = if forecast.is_nan() { f64::NAN } else { percent(*x, *forecast) };
+        }
+        self.forecast = forecasts[forecasts.len() - 1];
     }
 }
 

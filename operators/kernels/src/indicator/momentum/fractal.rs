@@ -1,6 +1,7 @@
 //! Fractals: a bar whose extreme stands out from those around it.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::compose::feed_column;
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Class, Group, Indicator, OutputKind, real};
 use crate::indicator::{Io, State, StateError};
@@ -51,7 +52,7 @@ impl Fractal {
 
 impl<E: Step<1, 1>> Sides<E> {
     /// Left extreme, middle value, right extreme.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, x: f64) -> [f64; 3] {
         let middle = self.middle.push(x);
         let [right] = self.right.step([x]);
@@ -59,10 +60,23 @@ impl<E: Step<1, 1>> Sides<E> {
         self.last = middle;
         [left, middle, right]
     }
+
+    /// `push` for each row.
+    #[inline(always)]
+    fn column(&mut self, x: &[f64], [left, middle, right]: [&mut [f64]; 3]) {
+        self.middle.column(x, middle);
+        self.right.column([x], [&mut *right]);
+        let mut before = [0.0; BLOCK];
+        let before = &mut before[..x.len()];
+        before[0] = self.last;
+        before[1..].copy_from_slice(&middle[..x.len() - 1]);
+        feed_column(&mut self.left, before, left);
+        self.last = middle[x.len() - 1];
+    }
 }
 
 impl Step<2, 2> for Fractal {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 2] {
         let [left, middle, right] = self.highs.push(high);
         let [low_left, low_middle, low_right] = self.lows.push(low);
@@ -72,6 +86,31 @@ impl Step<2, 2> for Fractal {
         let peak = middle > left && middle > right;
         let trough = low_middle < low_left && low_middle < low_right;
         [f64::from(u8::from(peak) * 100), f64::from(u8::from(trough) * 100)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [high, low]: [&[f64]; 2], [peaks, troughs]: [&mut [f64]; 2]) {
+        let rows = peaks.len();
+        let (mut left, mut middle, mut right) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+        let (left, middle, right) = (&mut left[..rows], &mut middle[..rows], &mut right[..rows]);
+        self.lows.column(low, [&mut *left, &mut *middle, &mut *right]);
+        for row in 0..rows {
+            let found = (middle[row] < left[row]) & (middle[row] < right[row]);
+            troughs[row] = if found { 100.0 } else { 0.0 };
+        }
+        self.highs.column(high, [&mut *left, &mut *middle, &mut *right]);
+        for row in 0..rows {
+            let found = (middle[row] > left[row]) & (middle[row] > right[row]);
+            let early = left[row].is_nan();
+            peaks[row] = if early {
+                f64::NAN
+            } else if found {
+                100.0
+            } else {
+                0.0
+            };
+            troughs[row] = if early { f64::NAN } else { troughs[row] };
+        }
     }
 }
 

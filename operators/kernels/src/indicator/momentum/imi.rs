@@ -30,12 +30,13 @@ fn sides(open: f64, close: f64) -> [f64; 2] {
 }
 
 impl Step<2, 1> for Imi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [open, close]: [f64; 2]) -> [f64; 1] {
         let [up, down] = sides(open, close);
         [share(self.up.push(up), self.down.push(down))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [open, close]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut ups, mut downs, mut sums) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);

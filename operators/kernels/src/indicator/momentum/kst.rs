@@ -48,6 +48,7 @@ impl Kst {
 }
 
 impl Step<1, 2> for Kst {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 2] {
         let mut kst = 0.0;
         for (k, (lag, mean)) in self.lags.iter_mut().zip(&mut self.means).enumerate() {

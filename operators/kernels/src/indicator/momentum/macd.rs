@@ -106,11 +106,13 @@ fn outputs(line: f64, signal: f64) -> [f64; 3] {
 }
 
 impl Step<1, 3> for Macd {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 3] {
         let line = self.line(x);
         outputs(line, feed(&mut self.signal, line))
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [line, signal, hist]: [&mut [f64]; 3]) {
         let mut from = 0;
         while from < x.len() && (!self.signal.ready() || self.wait > 0) {
@@ -146,12 +148,14 @@ struct Ext {
 }
 
 impl Step<1, 3> for Ext {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 3] {
         let [fast, slow] = self.pair.push(x);
         let line = fast - slow;
         outputs(line, feed(&mut self.signal, line))
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [line, signal, hist]: [&mut [f64]; 3]) {
         self.pair.column(x, line, hist);
         for row in 0..x.len() {

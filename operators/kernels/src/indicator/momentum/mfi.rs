@@ -43,7 +43,7 @@ fn percent(up: f64, down: f64) -> f64 {
 }
 
 impl Step<4, 1> for Mfi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close, volume]: [f64; 4]) -> [f64; 1] {
         let price = typical([high, low, close]);
         let last = std::mem::replace(&mut self.last, price);
@@ -54,6 +54,7 @@ impl Step<4, 1> for Mfi {
         [percent(self.up.push(up), self.down.push(down))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close, volume]: [&[f64]; 4], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut ups, mut downs, mut sums) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);

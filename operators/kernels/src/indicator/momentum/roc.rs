@@ -63,11 +63,12 @@ struct Against<F> {
 }
 
 impl<F: Fn(f64, f64) -> f64 + Clone + Send + 'static> Step<1, 1> for Against<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [(self.made)(x, self.lag.push(x))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         self.lag.column(x, y);
         for (y, x) in y.iter_mut().zip(x) {

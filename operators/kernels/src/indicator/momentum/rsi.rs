@@ -52,7 +52,7 @@ impl Rsi {
 }
 
 impl Step<1, 1> for Rsi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let move_ = x - self.last;
         self.last = x;
@@ -64,6 +64,7 @@ impl Step<1, 1> for Rsi {
         [self.index(move_ != 0.0, up, down)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut from = 0;
         if self.last.is_nan() {

@@ -54,6 +54,7 @@ fn percent(distance: f64, range: f64) -> f64 {
 }
 
 impl Step<3, 2> for Smi {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let (high, low) = (self.high.push(high), self.low.push(low));
         let distance = feed(&mut self.distance, close - (high + low) * 0.5);
@@ -63,6 +64,7 @@ impl Step<3, 2> for Smi {
         [if signal.is_nan() { f64::NAN } else { smi }, signal]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [smi, signal]: [&mut [f64]; 2]) {
         let rows = close.len();
         let (mut highs, mut lows) = ([0.0; BLOCK], [0.0; BLOCK]);

@@ -53,6 +53,7 @@ impl Squeeze {
 }
 
 impl Step<3, 2> for Squeeze {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let (mean, variance) = self.moments.push(close);
         let range = feed(&mut self.ranges, self.range.push(high, low, close));

@@ -39,6 +39,7 @@ impl Stage {
         Self { factor, high: Highest::new(n), low: Lowest::new(n), place: 0.0, y: f64::NAN }
     }
 
+    #[inline(always)]
     fn push(&mut self, x: f64) -> f64 {
         if x.is_nan() {
             return f64::NAN;
@@ -62,6 +63,7 @@ struct Schaff {
 }
 
 impl Step<1, 1> for Schaff {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let [fast, slow] = self.pair.push(x);
         let [one, two] = &mut self.stages;

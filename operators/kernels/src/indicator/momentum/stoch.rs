@@ -92,11 +92,12 @@ impl Range {
         Self { high: Highest::new(n), low: Lowest::new(n) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, high: f64, low: f64, close: f64) -> f64 {
         percent(self.high.push(high), self.low.push(low), close)
     }
 
+    #[inline(always)]
     fn column(&mut self, high: &[f64], low: &[f64], close: &[f64], y: &mut [f64]) {
         let mut lows = [0.0; BLOCK];
         let lows = &mut lows[..y.len()];
@@ -133,13 +134,14 @@ struct Fast {
 }
 
 impl Step<3, 2> for Fast {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let k = self.range.push(high, low, close);
         let d = feed(&mut self.average, k);
         [with(k, d), d]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [k, d]: [&mut [f64]; 2]) {
         self.range.column(high, low, close, k);
         feed_column(&mut self.average, k, d);
@@ -169,7 +171,7 @@ impl Slow {
 }
 
 impl Step<3, 2> for Slow {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let fast = self.range.push(high, low, close);
         let k = feed(&mut self.k, fast);
@@ -177,6 +179,7 @@ impl Step<3, 2> for Slow {
         [with(k, d), d]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [k, d]: [&mut [f64]; 2]) {
         self.range.column(high, low, close, d);
         feed_column(&mut self.k, d, k);
@@ -199,12 +202,13 @@ struct Kdj {
 }
 
 impl Step<3, 3> for Kdj {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 3]) -> [f64; 3] {
         let [k, d] = self.slow.step(x);
         [k, d, 3.0 * k - 2.0 * d]
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 3], [k, d, j]: [&mut [f64]; 3]) {
         self.slow.column(x, [&mut *k, &mut *d]);
         for row in 0..j.len() {
@@ -226,12 +230,13 @@ struct StochRsi {
 }
 
 impl Step<1, 2> for StochRsi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 2] {
         let [rsi] = self.rsi.step(x);
         if rsi.is_nan() { [f64::NAN; 2] } else { self.fast.step([rsi; 3]) }
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], [k, d]: [&mut [f64]; 2]) {
         let rows = k.len();
         let mut rsi = [0.0; BLOCK];

@@ -32,7 +32,7 @@ fn percent(moves: f64, sizes: f64) -> f64 {
 }
 
 impl Step<1, 1> for Tsi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let move_ = x - std::mem::replace(&mut self.last, x);
         if move_.is_nan() {
@@ -41,6 +41,7 @@ impl Step<1, 1> for Tsi {
         [percent(self.moves.step([move_])[0], self.sizes.step([move_.abs()])[0])]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut moves, mut sizes) = ([0.0; BLOCK], [0.0; BLOCK]);

@@ -54,6 +54,7 @@ fn mixed([short, middle, long]: [f64; 3]) -> f64 {
 }
 
 impl Step<3, 1> for Ultimate {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let last = std::mem::replace(&mut self.last, close);
         if last.is_nan() {
@@ -64,6 +65,7 @@ impl Step<3, 1> for Ultimate {
         [mixed(ratios)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         let mut from = 0;
         if self.last.is_nan() {

@@ -30,13 +30,14 @@ fn ratio(range: f64, path: f64) -> f64 {
 }
 
 impl Step<1, 1> for Vhf {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let range = self.high.push(x) - self.low.push(x);
         let step = (x - std::mem::replace(&mut self.last, x)).abs();
         [if step.is_nan() { f64::NAN } else { ratio(range, self.path.push(step)) }]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut highs, mut lows, mut steps) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);

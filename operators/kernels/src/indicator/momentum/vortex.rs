@@ -36,7 +36,7 @@ fn ratio(movement: f64, range: f64) -> f64 {
 }
 
 impl Step<3, 2> for Vortex {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, bar: [f64; 3]) -> [f64; 2] {
         let last = std::mem::replace(&mut self.last, bar);
         if last[0].is_nan() {
@@ -47,6 +47,7 @@ impl Step<3, 2> for Vortex {
         [ratio(up, range), ratio(down, range)]
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 3], [plus, minus]: [&mut [f64]; 2]) {
         let rows = plus.len();
         let bar = |row: usize| [x[0][row], x[1][row], x[2][row]];

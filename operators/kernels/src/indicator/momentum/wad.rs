@@ -32,12 +32,13 @@ fn part(high: f64, low: f64, close: f64, last: f64) -> f64 {
 }
 
 impl Step<3, 1> for Wad {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let last = std::mem::replace(&mut self.last, close);
         [self.total.push(part(high, low, close, last))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         y[0] = part(high[0], low[0], close[0], self.last);

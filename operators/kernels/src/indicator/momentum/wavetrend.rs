@@ -44,6 +44,7 @@ impl WaveTrend {
 }
 
 impl Step<3, 2> for WaveTrend {
+    #[inline(always)]
     fn step(&mut self, bar: [f64; 3]) -> [f64; 2] {
         let price = typical(bar);
         let away = price - self.middle.push(price);

@@ -29,11 +29,12 @@ fn percent(high: f64, low: f64, close: f64) -> f64 {
 }
 
 impl Step<3, 1> for Willr {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         [percent(self.high.push(high), self.low.push(low), close)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         let mut lows = [0.0; BLOCK];
         let lows = &mut lows[..y.len()];

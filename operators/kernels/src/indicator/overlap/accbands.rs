@@ -32,12 +32,14 @@ fn widened(high: f64, low: f64) -> [f64; 2] {
 }
 
 impl Step<3, 3> for Bands {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 3] {
         let [upper, lower] = widened(high, low);
         let [up, middle, down] = &mut self.bands;
         [up.step([upper])[0], middle.step([close])[0], down.step([lower])[0]]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [upper, middle, lower]: [&mut [f64]; 3]) {
         let rows = close.len();
         let (mut ups, mut downs) = ([0.0; BLOCK], [0.0; BLOCK]);

@@ -46,7 +46,7 @@ struct Weights {
 const LANES: usize = 4;
 
 impl Step<1, 1> for Weights {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let Some(values) = self.window.push(x) else { return [f64::NAN] };
         let (values, value_rest) = values.as_chunks::<LANES>();

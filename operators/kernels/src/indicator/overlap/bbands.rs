@@ -47,12 +47,14 @@ impl Bands {
 }
 
 impl Step<1, 3> for Bands {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 3] {
         let (mean, variance) = self.moments.push(x);
         let middle = self.middle.as_mut().map_or(mean, |average| feed(average, x));
         self.around(middle, if middle.is_nan() { f64::NAN } else { variance })
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [upper, middle, lower]: [&mut [f64]; 3]) {
         let mut variances = [0.0; BLOCK];
         let variances = &mut variances[..x.len()];

@@ -49,6 +49,7 @@ impl Stops {
 }
 
 impl Step<3, 2> for Stops {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let [range] = self.range.step([high, low, close]);
         let (top, bottom) = (self.high.push(high), self.low.push(low));

@@ -45,13 +45,14 @@ impl Dema {
 }
 
 impl Step<1, 1> for Dema {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let [one] = self.one.step(x);
         let two = feed(&mut self.two, one);
         [2.0 * one - two]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut one = [0.0; BLOCK];
         let one = &mut one[..y.len()];
@@ -84,7 +85,7 @@ impl Tema {
 }
 
 impl Step<1, 1> for Tema {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let [one] = self.one.step(x);
         let two = feed(&mut self.two, one);
@@ -92,6 +93,7 @@ impl Step<1, 1> for Tema {
         [three + (3.0 * one - 3.0 * two)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let (mut one, mut two) = ([0.0; BLOCK], [0.0; BLOCK]);
         let (one, two) = (&mut one[..y.len()], &mut two[..y.len()]);

@@ -28,11 +28,13 @@ struct Donchian {
 }
 
 impl Step<2, 3> for Donchian {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 3] {
         let (upper, lower) = (self.high.push(high), self.low.push(low));
         [upper, (upper + lower) / 2.0, lower]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low]: [&[f64]; 2], [upper, middle, lower]: [&mut [f64]; 3]) {
         self.high.column(high, upper);
         self.low.column(low, lower);

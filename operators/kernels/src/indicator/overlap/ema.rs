@@ -21,11 +21,12 @@ pub(crate) fn seeded(n: f64, compat: f64) -> Average {
 }
 
 impl Step<1, 1> for Average {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.push(x)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         Average::column(self, x, y);
     }

@@ -63,6 +63,7 @@ impl Frama {
 }
 
 impl Step<2, 1> for Frama {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         let (top, bottom) = (self.high.push(high), self.low.push(low));
         let (old_top, old_bottom) = (self.older[0].push(top), self.older[1].push(bottom));

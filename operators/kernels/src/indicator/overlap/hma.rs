@@ -35,11 +35,13 @@ impl Hma {
 }
 
 impl Step<1, 1> for Hma {
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let ahead = 2.0 * self.half.step(x)[0] - self.full.step(x)[0];
         [feed(&mut self.root, ahead)]
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut half, mut full) = ([0.0; BLOCK], [0.0; BLOCK]);

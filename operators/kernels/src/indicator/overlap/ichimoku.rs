@@ -37,7 +37,7 @@ impl Middle {
         Self { high: Highest::new(n as usize), low: Lowest::new(n as usize) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, high: f64, low: f64) -> f64 {
         median([self.high.push(high), self.low.push(low)])
     }
@@ -57,6 +57,7 @@ impl Ichimoku {
 }
 
 impl Step<2, 4> for Ichimoku {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 4] {
         let [conversion, base, span] = self.middles.each_mut().map(|middle| middle.push(high, low));
         let [a, b] = &mut self.ahead;

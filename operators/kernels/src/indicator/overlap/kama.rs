@@ -41,7 +41,7 @@ impl Kama {
 }
 
 impl Step<1, 1> for Kama {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         if self.n == 1 {
             return [x];

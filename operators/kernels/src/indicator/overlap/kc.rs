@@ -63,6 +63,7 @@ impl Channel {
 }
 
 impl Step<3, 3> for Channel {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 3] {
         let [no_middle, no_range] = self.passes();
         let middle = if no_middle { f64::NAN } else { self.middle.push(typical([high, low, close])) };
@@ -70,6 +71,7 @@ impl Step<3, 3> for Channel {
         self.around(middle, if middle.is_nan() { f64::NAN } else { range })
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [upper, middle, lower]: [&mut [f64]; 3]) {
         let mut from = 0;
         while from < close.len() && self.waits != [0; 2] {

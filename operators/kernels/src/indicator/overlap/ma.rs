@@ -124,7 +124,7 @@ impl Ma {
 }
 
 impl Step<1, 1> for Ma {
-    #[inline]
+    #[inline(never)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         match self {
             Ma::Same(ma) => ma.step(x),
@@ -142,7 +142,20 @@ impl Step<1, 1> for Ma {
         }
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 1], y: [&mut [f64]; 1]) {
+        match self {
+            Ma::Sma(ma) => ma.column(x, y),
+            Ma::Average(ma) => Step::column(ma, x, y),
+            _ => self.rarer(x, y),
+        }
+    }
+}
+
+impl Ma {
+    /// Types that are seldom chosen: apart, so that not every indicator with a choice of types contains all of them.
+    #[inline(never)]
+    fn rarer(&mut self, x: [&[f64]; 1], y: [&mut [f64]; 1]) {
         match self {
             Ma::Same(ma) => ma.column(x, y),
             Ma::Sma(ma) => ma.column(x, y),
@@ -184,6 +197,7 @@ impl State for Ma {
 pub(crate) struct First(Mama);
 
 impl Step<1, 1> for First {
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         [self.0.step(x)[0]]
     }

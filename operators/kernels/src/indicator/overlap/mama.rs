@@ -41,6 +41,7 @@ impl Mama {
 }
 
 impl Step<1, 2> for Mama {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 2] {
         let row = self.row;
         self.row += 1;

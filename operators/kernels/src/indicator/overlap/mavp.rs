@@ -64,6 +64,7 @@ impl Mavp {
 }
 
 impl Step<2, 1> for Mavp {
+    #[inline(always)]
     fn step(&mut self, [x, period]: [f64; 2]) -> [f64; 1] {
         let chosen = self.chosen(period);
         let mut y = f64::NAN;
@@ -80,6 +81,7 @@ impl Step<2, 1> for Mavp {
         [y]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x, periods]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         let mut from = 0;
         while from < x.len() && self.row < self.first {

@@ -25,7 +25,7 @@ struct McGinley {
 }
 
 impl Step<1, 1> for McGinley {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         if self.y.is_nan() || self.y == 0.0 {
             self.y = x;

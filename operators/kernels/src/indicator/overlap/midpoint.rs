@@ -37,11 +37,12 @@ impl Middle {
 }
 
 impl Step<2, 1> for Middle {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         [(self.high.push(high) + self.low.push(low)) / 2.0]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         let mut lows = [0.0; BLOCK];
         let lows = &mut lows[..y.len()];
@@ -54,11 +55,12 @@ impl Step<2, 1> for Middle {
 }
 
 impl Step<1, 1> for Middle {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         Step::<2, 1>::step(self, [x, x])
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], y: [&mut [f64]; 1]) {
         Step::<2, 1>::column(self, [x, x], y);
     }

@@ -60,6 +60,7 @@ impl Pivots {
 }
 
 impl Step<4, 7> for Pivots {
+    #[inline(always)]
     fn step(&mut self, [high, low, close, session]: [f64; 4]) -> [f64; 7] {
         if session == self.session {
             self.high = if high > self.high { high } else { self.high };

@@ -118,6 +118,7 @@ fn higher(a: f64, b: f64) -> f64 {
 }
 
 impl Step<2, 1> for Sar {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         if self.high.is_nan() {
             self.high = high;

@@ -14,25 +14,29 @@ pub(super) const SMA: Indicator =
 /// Mean of the last `n` values.
 #[derive(Clone, Debug)]
 pub(crate) struct Sma {
-    n: f64,
+    /// What a value counts: 1 / n.
+    share: f64,
     sum: Sum,
 }
 
 impl Sma {
     pub(crate) fn new(n: usize) -> Self {
-        Self { n: n as f64, sum: Sum::new(n) }
+        Self { share: 1.0 / n as f64, sum: Sum::new(n) }
     }
 }
 
 impl Step<1, 1> for Sma {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
-        [self.sum.push(x) / self.n]
+        [self.sum.push(x) * self.share]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         self.sum.column(x, y);
-        y.iter_mut().for_each(|y| *y /= self.n);
+        for y in y {
+            *y *= self.share;
+        }
     }
 }
 

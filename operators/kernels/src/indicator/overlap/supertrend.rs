@@ -60,11 +60,13 @@ impl Supertrend {
 }
 
 impl Step<3, 2> for Supertrend {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let [range] = self.range.step([high, low, close]);
         self.turn(high, low, close, range)
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [stop, trend]: [&mut [f64]; 2]) {
         let rows = close.len();
         let mut ranges = [0.0; BLOCK];

@@ -41,6 +41,7 @@ impl T3Average {
 }
 
 impl Step<1, 1> for T3Average {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let mut y = [x; 6];
         let mut last = x;
@@ -51,6 +52,7 @@ impl Step<1, 1> for T3Average {
         [self.mixed(y[2], y[3], y[4], y[5])]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let mut e = [[0.0; BLOCK]; 6];

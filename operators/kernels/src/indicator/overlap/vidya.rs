@@ -45,7 +45,7 @@ impl Vidya {
 }
 
 impl Step<1, 1> for Vidya {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let (_, short) = self.short.push(x);
         let (_, long) = self.long.push(x);

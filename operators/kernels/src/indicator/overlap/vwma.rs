@@ -23,7 +23,7 @@ struct Vwma {
 }
 
 impl Step<2, 1> for Vwma {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x, volume]: [f64; 2]) -> [f64; 1] {
         if self.n == 1 {
             return [x];
@@ -31,6 +31,7 @@ impl Step<2, 1> for Vwma {
         [self.money.push(x * volume) / self.volume.push(volume)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x, volume]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         if self.n == 1 {
             return y.copy_from_slice(x);

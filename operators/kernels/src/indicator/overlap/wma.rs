@@ -1,6 +1,6 @@
 //! Weighted moving average.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, State, StateError};
@@ -26,10 +26,20 @@ impl Wma {
 }
 
 impl Step<1, 1> for Wma {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let means = self.means.push(x);
-        [means.base + means.weighted]
+        [means.mean + means.tilt]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let mut tilts = [0.0; BLOCK];
+        let tilts = &mut tilts[..x.len()];
+        self.means.column(x, y, tilts);
+        for (y, tilt) in y.iter_mut().zip(tilts) {
+            *y += *tilt;
+        }
     }
 }
 

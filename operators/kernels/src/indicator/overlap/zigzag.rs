@@ -67,6 +67,7 @@ impl Zigzag {
 }
 
 impl Step<2, 4> for Zigzag {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 4] {
         self.age += 1;
         self.since_high += 1;

@@ -38,12 +38,13 @@ impl Zlema {
 }
 
 impl Step<1, 1> for Zlema {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let led = 2.0 * x - self.lag.push(x);
         [feed(&mut self.average, led)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut led = [0.0; BLOCK];
         let led = &mut led[..y.len()];

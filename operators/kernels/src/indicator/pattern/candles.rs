@@ -4,13 +4,14 @@
 //! before it. These means come from totals that run as TA-Lib's do, add the new and subtract the old, begun on the
 //! same row: prices come in ticks, so that a part often equals the mean exactly, and only the same rounding lets every
 //! such tie fall the same way. A total spans at most ten candles, and only comparisons are made with it.
+//!
+//! What a pattern asks is written without branches, with [`all`] and [`any`], which look at every condition: so the
+//! compiler asks it of several rows at a time.
 
-use crate::indicator::kernel::{BLOCK, Kernel, Step, rows};
+use super::tape::{CHUNK, PAST, Pattern, Tape};
+use crate::indicator::kernel::{Kernel, rows};
 use crate::indicator::registry::{Class, Group, Indicator, Output, OutputKind, real};
-use crate::indicator::{Io, State, StateError};
-
-/// Candles before a block that a pattern and its totals can reach.
-const PAST: usize = 16;
+pub(super) use crate::indicator::{Io, State, StateError};
 
 const SIGNAL: &[Output] = &[real("value").or("integer").of(OutputKind::Integer)];
 
@@ -29,7 +30,7 @@ pub(super) const fn cdl<const FIRST: usize>(
 
 /// What is measured of a candle.
 #[derive(Clone, Copy)]
-enum Range {
+pub(super) enum Range {
     Body,
     HighLow,
     Shadows,
@@ -38,13 +39,15 @@ enum Range {
 /// A size in words: a multiple of the mean range of some candles before, or of the candle itself.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
-    range: Range,
-    candles: usize,
+    pub(super) range: Range,
+    pub(super) candles: usize,
     factor: f64,
+    /// Shadows are two, their size is that of one.
+    share: f64,
 }
 
 const fn size(range: Range, candles: usize, factor: f64) -> Size {
-    Size { range, candles, factor }
+    Size { range, candles, factor, share: if matches!(range, Range::Shadows) { 0.5 } else { 1.0 } }
 }
 
 pub(super) const BODY_LONG: Size = size(Range::Body, 10, 1.0);
@@ -63,70 +66,55 @@ impl Size {
     pub(super) const fn at(self, back: usize) -> Seen {
         Seen { size: self, back }
     }
+
+    /// In the price's unit, given the total over its candles.
+    #[inline(always)]
+    pub(super) fn of_total(&self, total: f64) -> f64 {
+        self.factor * (total / self.candles as f64) * self.share
+    }
+
+    /// In the price's unit, given the range of the candle itself.
+    #[inline(always)]
+    pub(super) fn of_range(&self, range: f64) -> f64 {
+        self.factor * range * self.share
+    }
 }
 
 /// A size, and the candle that is compared with it.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
-    size: Size,
-    back: usize,
-}
-
-/// The candles of a block and those before it.
-pub(super) struct Candles {
-    open: [f64; PAST + BLOCK],
-    high: [f64; PAST + BLOCK],
-    low: [f64; PAST + BLOCK],
-    close: [f64; PAST + BLOCK],
-}
-
-impl Candles {
-    fn range(&self, range: Range, at: usize) -> f64 {
-        match range {
-            Range::Body => (self.close[at] - self.open[at]).abs(),
-            Range::HighLow => self.high[at] - self.low[at],
-            Range::Shadows => self.upper(at) + self.lower(at),
-        }
-    }
-
-    #[inline(always)]
-    fn upper(&self, at: usize) -> f64 {
-        self.high[at] - if self.close[at] >= self.open[at] { self.close[at] } else { self.open[at] }
-    }
-
-    #[inline(always)]
-    fn lower(&self, at: usize) -> f64 {
-        (if self.close[at] >= self.open[at] { self.open[at] } else { self.close[at] }) - self.low[at]
-    }
+    pub(super) size: Size,
+    pub(super) back: usize,
 }
 
 /// The candles around one row, counted back from it.
 pub(super) struct At<'a, const N: usize> {
-    candles: &'a Candles,
-    row: usize,
-    seen: &'a [Seen; N],
-    totals: &'a [f64; N],
+    pub(super) tape: &'a Tape,
+    /// Sizes of the rows of the chunk.
+    pub(super) usual: &'a [[f64; CHUNK]; N],
+    /// Row of the chunk.
+    pub(super) row: usize,
 }
 
 impl<const N: usize> At<'_, N> {
     #[inline(always)]
     pub(super) fn open(&self, back: usize) -> f64 {
-        self.candles.open[self.row - back]
+        self.tape.open[PAST + self.row - back]
     }
 
     #[inline(always)]
     pub(super) fn high(&self, back: usize) -> f64 {
-        self.candles.high[self.row - back]
+        self.tape.high[PAST + self.row - back]
     }
 
     #[inline(always)]
     pub(super) fn low(&self, back: usize) -> f64 {
-        self.candles.low[self.row - back]
+        self.tape.low[PAST + self.row - back]
     }
 
     #[inline(always)]
     pub(super) fn close(&self, back: usize) -> f64 {
-        self.candles.close[self.row - back]
+        self.tape.close[PAST + self.row - back]
     }
 
     /// Size of the body.
@@ -152,13 +140,13 @@ impl<const N: usize> At<'_, N> {
     /// Upper shadow.
     #[inline(always)]
     pub(super) fn upper(&self, back: usize) -> f64 {
-        self.candles.upper(self.row - back)
+        upper([self.open(back), self.high(back), self.low(back), self.close(back)])
     }
 
     /// Lower shadow.
     #[inline(always)]
     pub(super) fn lower(&self, back: usize) -> f64 {
-        self.candles.lower(self.row - back)
+        lower([self.open(back), self.high(back), self.low(back), self.close(back)])
     }
 
     /// Does not fall.
@@ -206,15 +194,46 @@ impl<const N: usize> At<'_, N> {
     /// The `n`-th size that the pattern declared, in the price's unit.
     #[inline(always)]
     pub(super) fn usual(&self, n: usize) -> f64 {
-        let Seen { size, back } = self.seen[n];
-        let mean = if size.candles == 0 {
-            self.candles.range(size.range, self.row - back)
-        } else {
-            self.totals[n] / size.candles as f64
-        };
-        let sides = if matches!(size.range, Range::Shadows) { 2.0 } else { 1.0 };
-        size.factor * mean / sides
+        self.usual[n][self.row]
     }
+}
+
+/// Upper shadow of a candle of open, high, low and close.
+#[inline(always)]
+pub(super) fn upper([open, high, _, close]: [f64; 4]) -> f64 {
+    high - if close >= open { close } else { open }
+}
+
+/// Its lower shadow.
+#[inline(always)]
+pub(super) fn lower([open, _, low, close]: [f64; 4]) -> f64 {
+    (if close >= open { open } else { close }) - low
+}
+
+/// Whether all conditions hold; looks at each.
+#[inline(always)]
+pub(super) fn all<const N: usize>(conditions: [bool; N]) -> bool {
+    let mut all = true;
+    for condition in conditions {
+        all &= condition;
+    }
+    all
+}
+
+/// Whether some condition holds; looks at each.
+#[inline(always)]
+pub(super) fn any<const N: usize>(conditions: [bool; N]) -> bool {
+    let mut any = false;
+    for condition in conditions {
+        any |= condition;
+    }
+    any
+}
+
+/// The first condition if so, else the second; looks at both.
+#[inline(always)]
+pub(super) fn either(so: bool, first: bool, second: bool) -> bool {
+    (so & first) | (!so & second)
 }
 
 /// `value` if so, else 0.
@@ -223,13 +242,38 @@ pub(super) fn signal(so: bool, value: f64) -> f64 {
     if so { value } else { 0.0 }
 }
 
-/// A kernel that looks for a pattern from row `first` on.
-pub(super) fn candles<const N: usize, F>(first: usize, seen: [Seen; N], look: F) -> Box<dyn Kernel>
-where
-    F: Fn(&At<'_, N>) -> f64 + Clone + Send + 'static,
-{
-    remembering(first, first, seen, (), move |at, ()| look(at))
+/// What a pattern asks at a row.
+pub(super) trait Look<const N: usize>: State + Clone + Send + 'static {
+    /// Its value.
+    fn look(&mut self, at: &At<'_, N>) -> f64;
 }
+
+/// A kernel that looks for a pattern from row `first` on; see [`asked`].
+pub(super) fn candles<const N: usize>(first: usize, seen: [Seen; N], look: impl Look<N>) -> Box<dyn Kernel> {
+    rows(Pattern::new(first, first, seen, look))
+}
+
+/// The [`Look`] of a function of the row, and of a number where one is given. A macro, since the call of a function
+/// that is a value is a function of its own to the compiler: it is not inlined, and then asks one row at a time.
+macro_rules! asked {
+    ($look:ident $(, $number:expr)?) => {{
+        #[derive(Clone)]
+        struct Asked(f64);
+        impl State for Asked {
+            fn state(&mut self, _: &mut Io<'_, '_>) -> Result<(), StateError> {
+                Ok(())
+            }
+        }
+        impl<const N: usize> Look<N> for Asked {
+            #[inline(always)]
+            fn look(&mut self, at: &At<'_, N>) -> f64 {
+                $look(at, self.0)
+            }
+        }
+        Asked(0.0 $(+ $number)?)
+    }};
+}
+pub(super) use asked;
 
 /// The same for a pattern with a memory of its own, which is kept from row `begin` on.
 pub(super) fn remembering<const N: usize, M, F>(
@@ -243,98 +287,25 @@ where
     M: State + Clone + Send + 'static,
     F: Fn(&At<'_, N>, &mut M) -> f64 + Clone + Send + 'static,
 {
-    rows(Pattern { begin, first, seen, look, memory, totals: [0.0; N], past: [[0.0; PAST]; 4], row: 0 })
+    rows(Pattern::new(begin, first, seen, Remembering(look, memory)))
 }
 
 #[derive(Clone)]
-struct Pattern<const N: usize, M, F> {
-    begin: usize,
-    first: usize,
-    seen: [Seen; N],
-    look: F,
-    memory: M,
-    totals: [f64; N],
-    /// Open, high, low and close of the last candles, oldest first.
-    past: [[f64; PAST]; 4],
-    /// Rows so far, not counted beyond the first value.
-    row: usize,
-}
+struct Remembering<M, F>(F, M);
 
-impl State for () {
-    fn state(&mut self, _: &mut Io<'_, '_>) -> Result<(), StateError> {
-        Ok(())
+impl<M: State, F> State for Remembering<M, F> {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.1.state(io)
     }
 }
 
-impl<const N: usize, M, F> Pattern<N, M, F>
-where
-    F: Fn(&At<'_, N>, &mut M) -> f64,
-{
-    /// The totals of row `at`, afresh.
-    fn begin(&mut self, candles: &Candles, at: usize) {
-        for (total, seen) in self.totals.iter_mut().zip(&self.seen) {
-            let end = at - seen.back;
-            *total = (end - seen.size.candles..end).fold(0.0, |sum, at| sum + candles.range(seen.size.range, at));
-        }
-    }
-
-    /// The totals of the row after `at`.
-    #[inline(always)]
-    fn advance(&mut self, candles: &Candles, at: usize) {
-        for (total, seen) in self.totals.iter_mut().zip(&self.seen) {
-            if seen.size.candles > 0 {
-                let newest = at - seen.back;
-                let range = seen.size.range;
-                *total += candles.range(range, newest) - candles.range(range, newest - seen.size.candles);
-            }
-        }
-    }
-}
-
-impl<const N: usize, M, F> Step<4, 1> for Pattern<N, M, F>
+impl<const N: usize, M, F> Look<N> for Remembering<M, F>
 where
     M: State + Clone + Send + 'static,
     F: Fn(&At<'_, N>, &mut M) -> f64 + Clone + Send + 'static,
 {
-    fn step(&mut self, x: [f64; 4]) -> [f64; 1] {
-        let mut y = 0.0;
-        self.column(x.each_ref().map(std::slice::from_ref), [std::slice::from_mut(&mut y)]);
-        [y]
-    }
-
-    fn column(&mut self, x: [&[f64]; 4], [y]: [&mut [f64]; 1]) {
-        let rows = y.len();
-        let mut columns = [[0.0; PAST + BLOCK]; 4];
-        for ((column, past), x) in columns.iter_mut().zip(&mut self.past).zip(x) {
-            column[..PAST].copy_from_slice(past);
-            column[PAST..PAST + rows].copy_from_slice(x);
-            past.copy_from_slice(&column[rows..rows + PAST]);
-        }
-        let [open, high, low, close] = columns;
-        let candles = Candles { open, high, low, close };
-        for (row, y) in y.iter_mut().enumerate() {
-            let at = PAST + row;
-            let early = self.row < self.first;
-            if self.row < self.begin {
-                *y = f64::NAN;
-                self.row += 1;
-                continue;
-            }
-            if self.row == self.begin {
-                self.begin(&candles, at);
-            }
-            let around = At { candles: &candles, row: at, seen: &self.seen, totals: &self.totals };
-            let found = (self.look)(&around, &mut self.memory);
-            *y = if early { f64::NAN } else { found };
-            self.row = (self.row + 1).min(self.first + 1);
-            self.advance(&candles, at);
-        }
-    }
-}
-
-impl<const N: usize, M: State, F> State for Pattern<N, M, F> {
-    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        io.all(&mut [&mut self.memory, &mut self.totals, &mut self.past])?;
-        io.index(&mut self.row, self.first + 2)
+    #[inline(always)]
+    fn look(&mut self, at: &At<'_, N>) -> f64 {
+        (self.0)(at, &mut self.1)
     }
 }

@@ -5,6 +5,7 @@ mod double;
 mod hikkake;
 mod longer;
 mod single;
+mod tape;
 mod triple;
 
 use super::registry::Indicator;

@@ -24,7 +24,7 @@ struct HeikinAshi {
 }
 
 impl Step<4, 4> for HeikinAshi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [open, high, low, close]: [f64; 4]) -> [f64; 4] {
         self.open = if self.open.is_nan() { (open + close) / 2.0 } else { (self.open + self.close) / 2.0 };
         self.close = (open + high + low + close) / 4.0;

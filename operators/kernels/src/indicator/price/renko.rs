@@ -27,6 +27,7 @@ struct Renko {
 }
 
 impl Step<1, 3> for Renko {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 3] {
         if self.base.is_nan() {
             self.base = x;

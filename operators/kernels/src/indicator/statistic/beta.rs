@@ -31,7 +31,7 @@ fn change(now: f64, before: f64) -> f64 {
 }
 
 impl Step<2, 1> for Beta {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, now: [f64; 2]) -> [f64; 1] {
         let last = std::mem::replace(&mut self.last, now);
         if last[0].is_nan() {

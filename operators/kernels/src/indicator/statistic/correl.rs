@@ -22,7 +22,7 @@ struct Correlation {
 }
 
 impl Step<2, 1> for Correlation {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x, y]: [f64; 2]) -> [f64; 1] {
         [self.moments.push(x, y).map_or(f64::NAN, correlation)]
     }

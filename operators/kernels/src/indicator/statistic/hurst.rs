@@ -49,6 +49,7 @@ impl Hurst {
 }
 
 impl Step<1, 1> for Hurst {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         // Half the slope of log2 of the mean square over log2 of the lag: 0, 1, 2, 3, 4, with weights -2 to 2.
         let mut slope = 0.0;

@@ -1,6 +1,6 @@
 //! The line through the last values that fits best: its end, slope, angle, start and next value.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, Kernel, State, StateError};
@@ -57,29 +57,41 @@ impl Regression {
     }
 
     /// Takes the next value; the line through the last `n`, all NaN before there are `n`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, x: f64) -> Line {
         Line { steps: self.steps, means: self.means.push(x) }
+    }
+
+    /// What `made` says of the line at each of at most [`BLOCK`] values.
+    #[inline(always)]
+    pub(crate) fn column(&mut self, x: &[f64], y: &mut [f64], made: impl Fn(&Line) -> f64) {
+        let mut tilts = [0.0; BLOCK];
+        let tilts = &mut tilts[..x.len()];
+        self.means.column(x, y, tilts);
+        let steps = self.steps;
+        for (y, tilt) in y.iter_mut().zip(tilts) {
+            *y = made(&Line { steps, means: Means { mean: *y, tilt: *tilt } });
+        }
     }
 }
 
 impl Line {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slope(&self) -> f64 {
-        6.0 * (self.means.weighted - self.means.plain) / self.steps
+        6.0 * self.means.tilt / self.steps
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&self) -> f64 {
-        self.means.base + (3.0 * self.means.weighted - 2.0 * self.means.plain)
+        self.means.mean + 3.0 * self.means.tilt
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(&self) -> f64 {
-        self.means.base + (4.0 * self.means.plain - 3.0 * self.means.weighted)
+        self.means.mean - 3.0 * self.means.tilt
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn forecast(&self) -> f64 {
         self.end() + self.slope()
     }
@@ -96,9 +108,14 @@ struct OfLine<F> {
 }
 
 impl<F: Fn(&Line) -> f64 + Clone + Send + 'static> Step<1, 1> for OfLine<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [(self.made)(&self.line.push(x))]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        self.line.column(x, y, &self.made);
     }
 }
 

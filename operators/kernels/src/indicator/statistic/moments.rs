@@ -66,7 +66,7 @@ struct Scored<F> {
 }
 
 impl<F: Fn(f64, f64, f64) -> f64 + Clone + Send + 'static> Step<1, 1> for Scored<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let (mean, variance) = self.moments.push(x);
         [(self.made)(x, mean, variance)]
@@ -107,6 +107,7 @@ fn central(values: &[f64]) -> [f64; 4] {
 }
 
 impl<F: Fn(f64, [f64; 4]) -> f64 + Clone + Send + 'static> Step<1, 1> for Shaped<F> {
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let Some(values) = self.window.push(x) else { return [f64::NAN] };
         let moments = central(values);

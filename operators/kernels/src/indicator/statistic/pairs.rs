@@ -53,7 +53,7 @@ struct Pair<F> {
 }
 
 impl<F: Fn(Joint) -> f64 + Clone + Send + 'static> Step<2, 1> for Pair<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x, y]: [f64; 2]) -> [f64; 1] {
         [self.moments.push(x, y).map_or(f64::NAN, &self.made)]
     }
@@ -72,7 +72,7 @@ struct Auto {
 }
 
 impl Step<1, 1> for Auto {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let before = self.lag.push(x);
         if before.is_nan() {

@@ -4,7 +4,7 @@ use crate::indicator::kernel::{Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Class, Group, Indicator};
 use crate::indicator::{Io, State, StateError};
-use crate::rolling::Order;
+use crate::rolling::{Order, Window};
 
 pub(super) const PERCENTILE: Indicator =
     Indicator::new("percentile", Group::Statistic, "smallest value with percentile percent at or below it", |p| {
@@ -17,7 +17,7 @@ pub(super) const PERCENTILE: Indicator =
 
 pub(super) const PERCENTRANK: Indicator =
     Indicator::new("percentrank", Group::Statistic, "share of the timeperiod values before that are smaller", |p| {
-        rows(Rank { n: p[0], order: Order::new(p[0] as usize) })
+        rows(Rank::new(p[0]))
     })
     .params(&[Param::period("timeperiod", 100, 2)])
     .class(Class::Exact)
@@ -37,7 +37,7 @@ impl Percentile {
 }
 
 impl Step<1, 1> for Percentile {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.order.push(x).map_or(f64::NAN, |sorted| sorted[self.rank])]
     }
@@ -49,23 +49,57 @@ impl State for Percentile {
     }
 }
 
+/// Longest window whose values are all looked at, which is faster than to keep them in order.
+const COUNTED: usize = 512;
+
 #[derive(Clone)]
 struct Rank {
     n: f64,
-    order: Order,
+    past: Past,
+}
+
+#[derive(Clone)]
+enum Past {
+    Counted(Window),
+    Ordered(Order),
+}
+
+impl Rank {
+    fn new(n: f64) -> Self {
+        let bars = n as usize;
+        let past = if bars <= COUNTED { Past::Counted(Window::new(bars)) } else { Past::Ordered(Order::new(bars)) };
+        Self { n, past }
+    }
 }
 
 impl Step<1, 1> for Rank {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
-        let below = self.order.sorted().is_some().then(|| self.order.below(x));
-        self.order.push(x);
+        let below = match &mut self.past {
+            Past::Counted(window) => {
+                let mut below = 0_u64;
+                for &value in window.last() {
+                    below += u64::from(value < x);
+                }
+                let full = window.full();
+                window.push(x);
+                full.then_some(below as usize)
+            }
+            Past::Ordered(order) => {
+                let below = order.sorted().is_some().then(|| order.below(x));
+                order.push(x);
+                below
+            }
+        };
         [below.map_or(f64::NAN, |below| below as f64 / self.n * 100.0)]
     }
 }
 
 impl State for Rank {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        self.order.state(io)
+        match &mut self.past {
+            Past::Counted(window) => window.state(io),
+            Past::Ordered(order) => order.state(io),
+        }
     }
 }

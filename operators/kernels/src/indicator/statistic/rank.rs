@@ -34,7 +34,7 @@ struct Rank {
 }
 
 impl Step<1, 1> for Rank {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let Some(sorted) = self.order.push(x) else { return [f64::NAN] };
         let below = sorted.partition_point(|&value| value < x);
@@ -56,7 +56,7 @@ struct Quantile {
 }
 
 impl Step<1, 1> for Quantile {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let q = self.q;
         let Some(sorted) = self.order.push(x) else { return [f64::NAN] };

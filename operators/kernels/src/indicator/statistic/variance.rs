@@ -1,6 +1,6 @@
 //! Variance and standard deviation of a window.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, State, StateError};
@@ -26,9 +26,15 @@ struct Variance {
 }
 
 impl Step<1, 1> for Variance {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.moments.push(x).1]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let mut means = [0.0; BLOCK];
+        self.moments.column(x, &mut means[..x.len()], y);
     }
 }
 
@@ -45,9 +51,18 @@ struct Deviation {
 }
 
 impl Step<1, 1> for Deviation {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [self.moments.push(x).1.sqrt() * self.times]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let mut means = [0.0; BLOCK];
+        self.moments.column(x, &mut means[..x.len()], y);
+        for y in y {
+            *y = y.sqrt() * self.times;
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl TrueRange {
     }
 
     /// The true range of the next bar.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, high: f64, low: f64, close: f64) -> f64 {
         let before = self.close;
         self.close = close;
@@ -42,6 +42,7 @@ impl TrueRange {
     }
 
     /// `push` for each bar.
+    #[inline(always)]
     pub(crate) fn column(&mut self, high: &[f64], low: &[f64], close: &[f64], y: &mut [f64]) {
         let rows = y.len();
         y[0] = self.push(high[0], low[0], close[0]);
@@ -82,12 +83,13 @@ impl Atr {
 }
 
 impl Step<3, 1> for Atr {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let range = self.range.push(high, low, close);
         [if range.is_nan() { f64::NAN } else { self.average.push(range) }]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         let mut ranges = [0.0; BLOCK];
         let ranges = &mut ranges[..y.len()];
@@ -125,11 +127,12 @@ pub(super) const TRANGE: Indicator =
     .first(|_| 1);
 
 impl Step<3, 1> for TrueRange {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         [self.push(high, low, close)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close]: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         TrueRange::column(self, high, low, close, y);
     }
@@ -155,12 +158,13 @@ impl Natr {
 }
 
 impl Step<3, 1> for Natr {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 3]) -> [f64; 1] {
         let [range] = self.atr.step(x);
         [self.percent(range, x[2])]
     }
 
+    #[inline(always)]
     fn column(&mut self, x: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         self.atr.column(x, [&mut *y]);
         for (y, close) in y.iter_mut().zip(x[2]) {

@@ -37,6 +37,7 @@ struct Chop {
 }
 
 impl Step<3, 1> for Chop {
+    #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let range = self.range.push(high, low, close);
         let whole = self.high.push(high) - self.low.push(low);

@@ -31,11 +31,12 @@ fn growth(x: f64, before: f64) -> f64 {
 }
 
 impl Step<1, 1> for Growth {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [growth(x, self.lag.push(x))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut before = [0.0; BLOCK];
         let before = &mut before[..y.len()];

@@ -21,7 +21,7 @@ struct Drawdown {
 }
 
 impl Step<1, 2> for Drawdown {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 2] {
         self.peak = if x > self.peak { x } else { self.peak };
         let lost = if self.peak > 0.0 { 1.0 - x / self.peak } else { 0.0 };

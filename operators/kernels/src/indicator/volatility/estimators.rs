@@ -98,7 +98,7 @@ struct RootMean {
 }
 
 impl Step<1, 1> for RootMean {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let mean = self.sum.push(x) * self.factor;
         [if mean < 0.0 { 0.0 } else { mean.sqrt() }]
@@ -125,7 +125,7 @@ impl Deviation {
 }
 
 impl Step<1, 1> for Deviation {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         [(self.moments.push(x).1 * self.factor).sqrt()]
     }
@@ -166,6 +166,7 @@ impl YangZhang {
 }
 
 impl Step<4, 1> for YangZhang {
+    #[inline(always)]
     fn step(&mut self, bar: [f64; 4]) -> [f64; 1] {
         let [open, _, _, close] = bar;
         let before = std::mem::replace(&mut self.close, close);

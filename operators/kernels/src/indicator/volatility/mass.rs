@@ -27,6 +27,7 @@ struct Mass {
 }
 
 impl Step<2, 1> for Mass {
+    #[inline(always)]
     fn step(&mut self, [high, low]: [f64; 2]) -> [f64; 1] {
         let row = self.row;
         self.row += 1;

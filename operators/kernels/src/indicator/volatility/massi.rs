@@ -32,12 +32,13 @@ fn ratio(one: f64, two: f64) -> f64 {
 }
 
 impl Step<1, 1> for Ratio {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let one = self.one.push(x);
         [ratio(one, feed(&mut self.two, one))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let mut ones = [0.0; BLOCK];
         let ones = &mut ones[..y.len()];

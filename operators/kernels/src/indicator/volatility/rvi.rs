@@ -36,7 +36,7 @@ fn sides(x: f64, last: f64, variance: f64) -> [f64; 2] {
 }
 
 impl Step<1, 1> for Rvi {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
         let last = std::mem::replace(&mut self.last, x);
         let (_, variance) = self.moments.push(x);
@@ -47,6 +47,7 @@ impl Step<1, 1> for Rvi {
         [share(self.up.push(up), self.down.push(down))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut ups, mut downs, mut averages) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);

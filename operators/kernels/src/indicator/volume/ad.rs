@@ -41,11 +41,12 @@ struct Line {
 }
 
 impl Step<4, 1> for Line {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, bar: [f64; 4]) -> [f64; 1] {
         [self.total.push(flow(bar))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close, volume]: [&[f64]; 4], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (high, low, close, volume) = (&high[..rows], &low[..rows], &close[..rows], &volume[..rows]);
@@ -72,7 +73,7 @@ struct Oscillator {
 }
 
 impl Step<4, 1> for Oscillator {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, bar: [f64; 4]) -> [f64; 1] {
         let [ad] = self.line.step(bar);
         let y = self.fast.push(ad) - self.slow.push(ad);
@@ -80,6 +81,7 @@ impl Step<4, 1> for Oscillator {
         [if self.row <= self.first { f64::NAN } else { y }]
     }
 
+    #[inline(always)]
     fn column(&mut self, bars: [&[f64]; 4], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut ad, mut slow) = ([0.0; BLOCK], [0.0; BLOCK]);

@@ -30,12 +30,13 @@ fn ratio(flow: f64, volume: f64) -> f64 {
 }
 
 impl Step<4, 1> for Cmf {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, bar: [f64; 4]) -> [f64; 1] {
         let (flow, volume) = (self.flow.push(flow(bar)), self.volume.push(bar[3]));
         [if flow.is_nan() { f64::NAN } else { ratio(flow, volume) }]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close, volume]: [&[f64]; 4], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let (mut flows, mut volumes) = ([0.0; BLOCK], [0.0; BLOCK]);

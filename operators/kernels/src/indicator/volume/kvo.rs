@@ -40,6 +40,7 @@ impl Klinger {
 }
 
 impl Step<4, 1> for Klinger {
+    #[inline(always)]
     fn step(&mut self, [high, low, close, volume]: [f64; 4]) -> [f64; 1] {
         let sum = high + low + close;
         let before = std::mem::replace(&mut self.sum, sum);

@@ -37,7 +37,7 @@ impl<F> Index<F> {
 }
 
 impl<F: Fn(f64, f64) -> bool + Clone + Send + 'static> Step<2, 1> for Index<F> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [close, volume]: [f64; 2]) -> [f64; 1] {
         if (self.counts)(volume, self.volume) && self.close != 0.0 {
             let grown = self.index + (close - self.close) / self.close * self.index;

@@ -40,13 +40,14 @@ impl Obv {
 }
 
 impl Step<2, 1> for Obv {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [price, volume]: [f64; 2]) -> [f64; 1] {
         let signed = self.signed(price, self.last, volume);
         self.last = price;
         [self.total.push(signed)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [price, volume]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         let mut last = self.last;
         for row in 0..y.len() {

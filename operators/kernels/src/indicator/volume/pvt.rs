@@ -26,12 +26,13 @@ fn part(close: f64, last: f64, volume: f64) -> f64 {
 }
 
 impl Step<2, 1> for Pvt {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [close, volume]: [f64; 2]) -> [f64; 1] {
         let last = std::mem::replace(&mut self.last, close);
         [self.total.push(part(close, last, volume))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [close, volume]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         y[0] = part(close[0], self.last, volume[0]);

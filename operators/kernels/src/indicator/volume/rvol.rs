@@ -23,12 +23,13 @@ struct Rvol {
 }
 
 impl Step<1, 1> for Rvol {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [volume]: [f64; 1]) -> [f64; 1] {
         let [mean] = self.mean.step([volume]);
         [volume / std::mem::replace(&mut self.last, mean)]
     }
 
+    #[inline(always)]
     fn column(&mut self, [volume]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let mut means = [0.0; BLOCK];

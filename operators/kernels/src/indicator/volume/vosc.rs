@@ -22,7 +22,7 @@ struct Oscillator {
 }
 
 impl Step<1, 1> for Oscillator {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, x: [f64; 1]) -> [f64; 1] {
         let ([short], [long]) = (self.short.step(x), self.long.step(x));
         [if long == 0.0 && !short.is_nan() { 0.0 } else { 100.0 * (short - long) / long }]

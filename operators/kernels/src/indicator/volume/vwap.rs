@@ -26,11 +26,12 @@ fn ratio(money: f64, volume: f64) -> f64 {
 }
 
 impl Step<4, 1> for Vwap {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, [high, low, close, volume]: [f64; 4]) -> [f64; 1] {
         [ratio(self.money.push(typical([high, low, close]) * volume), self.volume.push(volume))]
     }
 
+    #[inline(always)]
     fn column(&mut self, [high, low, close, volume]: [&[f64]; 4], [y]: [&mut [f64]; 1]) {
         let rows = y.len();
         let mut volumes = [0.0; BLOCK];
@@ -82,6 +83,7 @@ struct Session {
 }
 
 impl Step<5, 1> for Session {
+    #[inline(always)]
     fn step(&mut self, [high, low, close, volume, session]: [f64; 5]) -> [f64; 1] {
         if session != self.session {
             self.session = session;
@@ -105,6 +107,7 @@ struct Anchored {
 }
 
 impl Step<5, 1> for Anchored {
+    #[inline(always)]
     fn step(&mut self, [high, low, close, volume, anchor]: [f64; 5]) -> [f64; 1] {
         if anchor != 0.0 {
             self.begun = true;

@@ -20,7 +20,7 @@ mod sweep;
 
 pub use market::{Market, MarketColumns};
 pub use run::{Lean, LeanRun};
-pub use signals::{Crossings, Signals};
+pub use signals::{CrossUp, Crossings, Signals};
 pub use summary::Summary;
 pub use sweep::TOGETHER;
 

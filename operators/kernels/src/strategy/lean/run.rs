@@ -129,7 +129,7 @@ impl Lean {
                 break;
             }
             if let Some(left) = account.leave(&self.terms, market.open[at])? {
-                metrics.round_trip(&trip(left, at))?;
+                metrics.round_trip(&trip(left, at, market.open_time[at] - market.open_time[left.held.bar]))?;
             }
             // The bar of the exit held something until its open, and its close is heard again.
             metrics.span(span(at, at + 1), account.cash.to_f64(), 0.0, true);
@@ -145,7 +145,8 @@ impl Lean {
         let mut closed = metrics.clone();
         let mut account = account;
         if let Some(left) = account.leave(&self.terms, market.last_close)? {
-            closed.round_trip(&trip(left, market.len()))?;
+            let known = market.time[market.len() - 1] + market.offset;
+            closed.round_trip(&trip(left, market.len(), known - market.open_time[left.held.bar]))?;
             closed.end_with(account.cash.to_f64());
         }
         Ok(closed)
@@ -158,12 +159,13 @@ fn short_rate(rate: Ratio) -> Option<u64> {
     (rate.units() % step == 0).then(|| u64::try_from(rate.units() / step).ok()).flatten()
 }
 
-fn trip(left: Left, at: usize) -> RoundTrip {
+fn trip(left: Left, at: usize, held: i64) -> RoundTrip {
     RoundTrip {
         side: Side::Long,
         net: left.net,
         percent: left.net.to_f64() / left.held.cost.to_f64(),
         bars: (at - left.held.bar) as u32,
+        held,
         proceeds: left.proceeds,
         fee: left.fee,
     }

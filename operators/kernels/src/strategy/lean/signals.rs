@@ -10,24 +10,30 @@ pub struct Signals {
 impl Signals {
     /// True where the column is neither zero nor NaN.
     pub fn of(column: &[f64]) -> Signals {
-        let truth = |word: u64, (bit, value): (usize, &f64)| word | u64::from(*value != 0.0 && !value.is_nan()) << bit;
-        let words = column.chunks(64).map(|values| values.iter().enumerate().fold(0, truth)).collect();
-        Signals { words, bars: column.len() }
+        Signals { words: Signals::words(column).collect(), bars: column.len() }
     }
 
-    /// So many bars after those that are there: true where any of the columns is neither zero nor NaN.
-    pub fn extend(&mut self, count: usize, columns: &[&[f64]]) {
-        for place in 0..count {
-            let bit = (self.bars + place) % 64;
-            if bit == 0 {
-                self.words.push(0);
+    /// The words of a column: 64 bars each, the first in the lowest bit.
+    pub fn words(column: &[f64]) -> impl Iterator<Item = u64> {
+        let truth = |word: u64, (bit, value): (usize, &f64)| word | u64::from(*value != 0.0 && !value.is_nan()) << bit;
+        column.chunks(64).map(move |values| values.iter().enumerate().fold(0, truth))
+    }
+
+    /// So many bars after those that are there, as words; bits beyond the last bar are zero.
+    pub fn extend(&mut self, count: usize, words: &[u64]) {
+        let shift = self.bars % 64;
+        for word in &words[..count.div_ceil(64)] {
+            if shift == 0 {
+                self.words.push(*word);
+                continue;
             }
-            let is_true = columns.iter().any(|column| column[place] != 0.0 && !column[place].is_nan());
-            if let Some(word) = self.words.last_mut() {
-                *word |= u64::from(is_true) << bit;
+            if let Some(last) = self.words.last_mut() {
+                *last |= word << shift;
             }
+            self.words.push(word >> (64 - shift));
         }
         self.bars += count;
+        self.words.truncate(self.bars.div_ceil(64));
     }
 
     /// True where either is.
@@ -107,6 +113,31 @@ impl Crossings {
     /// Where it crosses below.
     pub fn down(&self) -> &Signals {
         &self.down
+    }
+}
+
+/// Where one column crosses above another, in pieces of any length; NaN is neither above nor below.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CrossUp {
+    /// Whether on the last bar the first was not above, and neither was NaN.
+    not_above: bool,
+}
+
+impl CrossUp {
+    /// Bars that only prepare the next.
+    pub fn skip(&mut self, a: &[f64], b: &[f64]) {
+        if let (Some(a), Some(b)) = (a.last(), b.last()) {
+            self.not_above = a <= b;
+        }
+    }
+
+    /// Adds the crossings on the next bars to words of [`Signals::extend`].
+    pub fn add(&mut self, a: &[f64], b: &[f64], words: &mut [u64]) {
+        for ((a, b), word) in a.chunks(64).zip(b.chunks(64)).zip(words) {
+            let Compared { above, below, equal } = Compared::of(a, b);
+            *word |= above & ((below | equal) << 1 | u64::from(self.not_above));
+            self.not_above = (below | equal) >> (a.len() - 1) & 1 == 1;
+        }
     }
 }
 

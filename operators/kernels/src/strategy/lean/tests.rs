@@ -259,8 +259,9 @@ proptest! {
         for start in (0..bars.len()).step_by(cut) {
             let end = bars.len().min(start + cut);
             market.extend(&bars[start..end]).unwrap();
-            signals.extend(end - start, &[&a[start..end], &b[start..end]]);
-            none.extend(end - start, &[]);
+            let words = Signals::words(&a[start..end]).zip(Signals::words(&b[start..end]));
+            signals.extend(end - start, &words.map(|(a, b)| a | b).collect::<Vec<u64>>());
+            none.extend(end - start, &vec![0; (end - start).div_ceil(64)]);
         }
         let whole = Market::new(&bars).unwrap();
         prop_assert_eq!(format!("{market:?}"), format!("{whole:?}"));
@@ -333,4 +334,33 @@ fn columns_and_bars_are_one_market() {
     let values = |market: &Market<'_>| lean.run(market, crossings.up(), crossings.down()).unwrap().metrics.values();
     assert_eq!(bits(&values(&borrowed)), bits(&values(&owned)));
     assert!(values(&owned)[metric_index("trades").unwrap()].unwrap() > 100.0);
+}
+
+proptest! {
+    /// Crossings piece by piece are those of whole columns, and of the definition.
+    #[test]
+    fn crossings_come_in_pieces(
+        values in prop::collection::vec((0_u8..6, 0_u8..6), 1..400),
+        cut in 1_usize..200,
+        skipped in 0_usize..300,
+    ) {
+        // 0 is NULL; ties are frequent.
+        let number = |value: u8| if value == 0 { f64::NAN } else { f64::from(value) };
+        let (a, b): (Vec<f64>, Vec<f64>) = values.iter().map(|(a, b)| (number(*a), number(*b))).unzip();
+        let skipped = skipped.min(a.len());
+        let (mut crossing, mut signals) = (CrossUp::default(), Signals::default());
+        crossing.skip(&a[..skipped], &b[..skipped]);
+        for start in (skipped..a.len()).step_by(cut) {
+            let end = a.len().min(start + cut);
+            let mut words = vec![0; (end - start).div_ceil(64)];
+            crossing.add(&a[start..end], &b[start..end], &mut words);
+            signals.extend(end - start, &words);
+        }
+        let whole = Crossings::of(&a, &b);
+        for bar in skipped..a.len() {
+            let crosses = bar > 0 && a[bar] > b[bar] && a[bar - 1] <= b[bar - 1];
+            prop_assert_eq!(signals.next(bar - skipped) == Some(bar - skipped), crosses, "bar {}", bar);
+            prop_assert_eq!(whole.up().next(bar) == Some(bar), crosses, "bar {}", bar);
+        }
+    }
 }

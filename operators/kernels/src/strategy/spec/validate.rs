@@ -1,6 +1,6 @@
 //! Every precondition of the engine, in one place.
 
-use super::{BreakEven, EntryRule, ExitRule, Expire, Expr, Level, PyramidExits, SideSpec, Size, Spec};
+use super::{BreakEven, EntryRule, ExitRule, Expire, Expr, Level, MarginMode, PyramidExits, SideSpec, Size, Spec};
 use crate::money::{Money, Ratio};
 use crate::strategy::Side;
 
@@ -54,6 +54,23 @@ pub enum SpecError {
         /// The level.
         at: Ratio,
     },
+    /// Maintenance that uses up the margin at the entry.
+    #[error(
+        "`maintenance: {maintenance}` is not below 1 / leverage ({leverage}): each entry would be liquidated at once; \
+         lower one of them"
+    )]
+    Maintenance {
+        /// The share kept.
+        maintenance: Ratio,
+        /// Notional by margin.
+        leverage: Ratio,
+    },
+    /// A target of a short at or below zero.
+    #[error("`take_profit` of the short side is {0}: a price cannot fall by all of it, take less than 100%")]
+    ShortTarget(Ratio),
+    /// Few days.
+    #[error("`size: {{ volatility }}` needs at least 2 days for a deviation, found {0}")]
+    Days(u16),
     /// `pyramiding` with a signed target size.
     #[error("`pyramiding` does not apply to `size: {{ target: .. }}`: remove one of them")]
     PyramidingWithTarget,
@@ -86,6 +103,15 @@ impl Spec {
             return Err(SpecError::Leverage(account.leverage));
         }
         within("account.maintenance", account.maintenance, Ratio::ZERO, Ratio::ONE)?;
+        let levered = account.leverage > Ratio::ONE && account.margin == MarginMode::Isolated;
+        if levered
+            && Money::from_units(account.leverage.units())
+                .share(account.maintenance)
+                .is_ok_and(|kept| kept >= Money::ONE)
+        {
+            let (maintenance, leverage) = (account.maintenance, account.leverage);
+            return Err(SpecError::Maintenance { maintenance, leverage });
+        }
         // A rebate as large as 1 / leverage would make an entry cost nothing, and its size infinite.
         let rebate = Ratio::from_units(-PERCENT);
         within("account.fees.maker", account.fees.maker, rebate, Ratio::from_units(50 * PERCENT))?;
@@ -134,17 +160,31 @@ impl Spec {
         }
         for target in &rules.take_profit {
             validate_level("take_profit", target.at, Ratio::from_units(1_000 * Ratio::ONE.units()))?;
+            match target.at {
+                Level::Percent(share) if side == Side::Short && share >= Ratio::ONE => {
+                    return Err(SpecError::ShortTarget(share));
+                }
+                _ => {}
+            }
         }
         let portions = rules.take_profit.iter().filter_map(|target| target.portion);
         validate_portions(portions)?;
         if let Some(trailing) = rules.trailing_stop {
             validate_level("trailing_stop", trailing.by, Ratio::ONE)?;
+            let far = Ratio::from_units(1_000 * Ratio::ONE.units());
+            trailing.after.map_or(Ok(()), |after| within("trailing_stop.after", after, Ratio::ZERO, far))?;
         }
         if let Some(BreakEven { after, at }) = rules.break_even {
             within("break_even.after", after, Ratio::from_units(1), Ratio::from_units(1_000 * Ratio::ONE.units()))?;
             if at > after {
                 return Err(SpecError::BreakEven { after, at });
             }
+            within(
+                "break_even.at",
+                at,
+                Ratio::from_units(1 - Ratio::ONE.units()),
+                Ratio::from_units(after.units() + 1),
+            )?;
         }
         if rules.max_bars == Some(0) {
             return Err(SpecError::NotPositive("max_bars"));
@@ -174,7 +214,7 @@ impl Spec {
             }
             Size::Volatility { of, days } => {
                 if days < 2 {
-                    return Err(SpecError::NotPositive("size.volatility.days - 1"));
+                    return Err(SpecError::Days(days));
                 }
                 within("size.volatility", of, Ratio::from_units(1), large)
             }
@@ -195,9 +235,15 @@ fn validate_exit(rule: &ExitRule) -> Result<(), SpecError> {
     within("exit.portion", share, Ratio::from_units(1), Ratio::from_units(Ratio::ONE.units() + 1))
 }
 
+/// A level at the entry itself would close each trade as it opens.
 fn validate_level(key: &'static str, level: Level, below: Ratio) -> Result<(), SpecError> {
     match level {
-        Level::Percent(share) => within(key, share, Ratio::ZERO, below),
+        Level::Percent(share) => within(key, share, Ratio::from_units(1), below),
+        Level::Distance(Expr::Constant(value)) | Level::Price(Expr::Constant(value))
+            if value.is_nan() || value <= 0.0 =>
+        {
+            Err(SpecError::NotPositive(key))
+        }
         Level::Distance(_) | Level::Price(_) => Ok(()),
     }
 }

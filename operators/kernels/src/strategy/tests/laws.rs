@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// A random walk of bars with random rule columns.
-fn market() -> impl Strategy<Value = Vec<TestBar>> {
+pub(super) fn market() -> impl Strategy<Value = Vec<TestBar>> {
     let bar =
         (-60_i64..60, 0_i64..80, 0_i64..80, 0_u8..20, prop::collection::vec(0_u8..8, 4), 0.5_f64..9.0, 1.0_f64..200.0);
     prop::collection::vec(bar, 1..60).prop_map(|moves| {
@@ -28,7 +28,7 @@ fn market() -> impl Strategy<Value = Vec<TestBar>> {
     })
 }
 
-fn ratio(range: std::ops::Range<i64>) -> impl Strategy<Value = Ratio> {
+pub(super) fn ratio(range: std::ops::Range<i64>) -> impl Strategy<Value = Ratio> {
     range.prop_map(|milli| Ratio::from_units(i128::from(milli) * 1_000_000_000_000_000))
 }
 
@@ -93,7 +93,7 @@ fn side(entry: u32, exit: u32) -> impl Strategy<Value = SideSpec> {
         )
 }
 
-fn strategy() -> impl Strategy<Value = Spec> {
+pub(super) fn strategy() -> impl Strategy<Value = Spec> {
     let path = prop_oneof![Just(Path::Pessimistic), Just(Path::Ohlc), Just(Path::Nearest)];
     let stops = prop_oneof![Just(EntryBarStops::True), Just(EntryBarStops::False), Just(EntryBarStops::Open)];
     let at = prop_oneof![3 => Just(FillAt::NextOpen), 1 => Just(FillAt::Close)];

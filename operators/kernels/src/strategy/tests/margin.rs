@@ -55,6 +55,20 @@ fn a_stop_nearer_the_open_comes_before_liquidation_and_after_it_if_the_open_pass
 }
 
 #[test]
+fn a_gap_through_liquidation_fills_at_the_worse_open_on_both_sides() {
+    // Levels 75.75 and 123.76, as above; the next open lies beyond.
+    for (side, open, expected) in [
+        ("L", "70 70 70 70", "long 100@100#2 -> 70#4 liquidation gap"),
+        ("S", "130 130 130 130", "short 100@100#2 -> 130#4 liquidation gap"),
+    ] {
+        let bars = [format!("100 100 100 100 {side}"), "100 100 100 100".to_owned(), format!("{open} gap")];
+        let ran = check(&levered("4"), &bars.each_ref().map(String::as_str), &[expected]);
+        // Lost 3,000 on a margin of 2,500.
+        assert_eq!((ran.out.trades[0].cover, ran.engine.ledger().cash), (money("500"), money("7500")));
+    }
+}
+
+#[test]
 fn an_isolated_position_loses_no_more_than_its_margin() {
     let mut spec = levered("4");
     spec.account.fees.taker = pct("1");

@@ -12,6 +12,7 @@ mod accounts;
 mod bars;
 mod detail;
 mod laws;
+mod laws_all;
 mod limits;
 mod margin;
 mod orders;

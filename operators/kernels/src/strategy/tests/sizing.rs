@@ -176,4 +176,35 @@ fn bad_accounts_and_rules_are_refused_before_any_work() {
         side.table = vec![TableStep { after: 0, at: pct("1") }];
     };
     assert_eq!(error(both), SpecError::TargetsAndTable);
+    let levered = |spec: &mut Spec| {
+        (spec.account.leverage, spec.account.maintenance) = (Ratio::parse("20").unwrap(), pct("5"));
+    };
+    assert!(matches!(error(levered), SpecError::Maintenance { .. }));
+    let side = |change: fn(&mut SideSpec)| Engine::new(sides(change), vec![SymbolSpec::default()]).unwrap_err();
+    for (change, text) in [
+        (
+            (|side| side.take_profit = vec![Target { at: Level::Percent(pct("100")), portion: None }])
+                as fn(&mut SideSpec),
+            "a price cannot fall by all of it",
+        ),
+        (|side| side.stop_loss = Some(Level::Percent(Ratio::ZERO)), "stop_loss must be at least"),
+        (|side| side.stop_loss = Some(Level::Distance(Expr::Constant(-1.0))), "stop_loss must be positive"),
+        (|side| side.stop_loss = Some(Level::Price(Expr::Constant(f64::NAN))), "stop_loss must be positive"),
+        (
+            |side| side.trailing_stop = Some(Trailing { by: Level::Percent(pct("1")), after: Some(pct("-1")) }),
+            "trailing_stop.after must be at least",
+        ),
+        (|side| side.break_even = Some(BreakEven { after: pct("1"), at: pct("2") }), "`at` must not be above `after`"),
+        (|side| side.break_even = Some(BreakEven { after: pct("1"), at: pct("-100") }), "break_even.at must be"),
+        (|side| side.size = Some(Size::Equity(Ratio::ZERO)), "size.equity must be at least"),
+        (|side| side.size = Some(Size::Cash(Ratio::ZERO)), "size.cash must be at least"),
+        (|side| side.size = Some(Size::Quote(Expr::Constant(0.0))), "size.quote must be positive"),
+        (|side| side.size = Some(Size::Risk(pct("1"))), "needs a `stop_loss`"),
+        (|side| side.size = Some(Size::Volatility { of: pct("20"), days: 1 }), "at least 2 days"),
+        (|side| side.max_bars = Some(0), "max_bars must be positive"),
+        (|side| side.exit[0].portion = Some(Ratio::ZERO), "exit.portion must be at least"),
+    ] {
+        let found = side(change).to_string();
+        assert!(found.contains(text), "{found}");
+    }
 }

@@ -142,3 +142,12 @@ fn extremes_while_held_are_what_the_path_passes_or_the_worst_of_all_paths() {
     let target = sides(|side| side.take_profit = vec![Target { at: Level::Percent(pct("10")), portion: None }]);
     assert_eq!(excursions(&target, &bars), text("-20", "10"), "the low may have come before the target");
 }
+
+#[test]
+fn a_level_that_wakes_above_the_bar_closes_at_its_close() {
+    let mut spec = both();
+    spec.long.as_mut().unwrap().trailing_stop = Some(Trailing { by: Level::Price(A), after: Some(pct("1")) });
+    // Asleep at 105 until 101 is reached; awake, it lies above all that the third bar traded.
+    let ran = run(&spec, &["100 100 100 100 L a=105", "100 100.5 100 100 a=105", "100 102 100 101.5 a=105"]);
+    assert!(ran.trades()[0].starts_with("long 1@100#2 -> 101.5#3 trailing_stop"), "{:?}", ran.trades());
+}

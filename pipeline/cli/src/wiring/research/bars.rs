@@ -63,6 +63,13 @@ impl Bars {
         Ok(())
     }
 
+    /// First and last event time of all symbols.
+    pub(super) fn span(&self) -> Option<(Micros, Micros)> {
+        let first = self.symbols.iter().filter_map(|(_, times)| times.first()).min()?;
+        let last = self.symbols.iter().filter_map(|(_, times)| times.last()).max()?;
+        Some((*first, *last))
+    }
+
     /// Bars that a pass over a window reads, warm-up included.
     pub(super) fn count(&self, window: Window, warmup: Option<usize>) -> u64 {
         let of = |times: &[Micros]| {

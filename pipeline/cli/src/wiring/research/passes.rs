@@ -5,9 +5,13 @@ use super::{
     study::Study,
 };
 use crate::exit::usage;
-use candleflow_kernels::money::Money;
+use anyhow::Context;
+use candleflow_kernels::{metrics::Metrics, money::Money, strategy::AtEnd};
 use candleflow_lake::Lake;
-use candleflow_runtime::sweep::{Found, Pass, PassKey, PassSet, Passed, SLICE, pass};
+use candleflow_runtime::{
+    Last,
+    sweep::{Found, Pass, PassKey, PassSet, Passed, SLICE, pass},
+};
 use candleflow_schema::Micros;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
@@ -86,19 +90,57 @@ impl Passes<'_> {
         Ok(results)
     }
 
+    /// Runs one set that closes at the end of the window, each account beginning with this much; its statistics go on
+    /// from those before.
+    pub(super) async fn close(
+        &self,
+        number: u64,
+        window: Window,
+        balances: &[Money],
+        before: Option<Metrics>,
+    ) -> anyhow::Result<Found> {
+        let prepared = &self.study.prepared;
+        let state = prepared.session.state();
+        let last = match before {
+            Some(metrics) => Last::after(balances.len(), metrics),
+            None => Last::new(balances.len(), balances.first().copied().unwrap_or(Money::ZERO)),
+        };
+        let (mut keys, mut set) = (Vec::new(), PassSet { number, keys: Vec::new(), last, ends: true });
+        let sources = self.bars.sources(self.lake, window, self.study.warmup).await?;
+        for ((symbol, source), balance) in sources.into_iter().zip(balances) {
+            let mut document = prepared.document.clone();
+            document.fills.at_end = AtEnd::Close;
+            if let Some(account) = &mut document.account {
+                account.terms.balance = *balance;
+            }
+            let many = self.study.with(&document, &[number], &symbol)?;
+            let (shared, own) = many.lower(&state, window.from, false)?;
+            set.keys.extend(own);
+            keys.push(PassKey { key: symbol, source, shared });
+        }
+        let progress = |_| ();
+        let run = Pass { from: window.from, threads: 1, progress: &progress, cancel: self.cancel.clone() };
+        match pass(keys, vec![set], &run).await? {
+            Passed::Done { mut found, .. } => Ok(found.pop().context("one set was run")?),
+            Passed::NeedsEngine => Err(anyhow::anyhow!("a test window runs on the engine")),
+        }
+    }
+
     async fn pass(&self, numbers: &[u64], window: Window, progress: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Passed> {
         let prepared = &self.study.prepared;
         let state = prepared.session.state();
         let mut keys = Vec::new();
-        let mut sets: Vec<PassSet> = numbers.iter().map(|n| PassSet { number: *n, keys: Vec::new() }).collect();
+        let balance = prepared.document.account.as_ref().map_or(Money::ZERO, |account| account.terms.balance);
+        let symbols = prepared.compiled.len();
+        let set = |n: &u64| PassSet { number: *n, keys: Vec::new(), last: Last::new(symbols, balance), ends: false };
+        let mut sets: Vec<PassSet> = numbers.iter().map(set).collect();
         for (symbol, source) in self.bars.sources(self.lake, window, self.study.warmup).await? {
             let many = self.study.again(numbers, &symbol)?;
             let (shared, own) = many.lower(&state, window.from, self.lean())?;
             sets.iter_mut().zip(own).for_each(|(set, own)| set.keys.push(own));
             keys.push(PassKey { key: symbol, source, shared });
         }
-        let balance = prepared.document.account.as_ref().map_or(Money::ZERO, |account| account.terms.balance);
-        let run = Pass { from: window.from, balance, threads: self.threads, progress, cancel: self.cancel.clone() };
+        let run = Pass { from: window.from, threads: self.threads, progress, cancel: self.cancel.clone() };
         Ok(pass(keys, sets, &run).await?)
     }
 }

@@ -1,24 +1,22 @@
-//! A file of returns as sets: CSV or Parquet, by its ending.
+//! A file of returns as sets: CSV, JSON lines or Parquet.
 //!
 //! Two forms. *Long*: columns `set`, `time` and `return`, a row per set and time. *Wide*: a column per set, its name the
 //! set's, rows rising in time; a column `time` (or `date`) is not a set. Times are cut into 16 parts of as equal a number
 //! as can be; what has no value is no return.
 
-use crate::exit::usage;
+use crate::{
+    exit::usage,
+    wiring::rows::{numbers, read},
+};
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
-    compute::{cast, concat_batches},
-    csv::{ReaderBuilder, reader::Format},
-    datatypes::{DataType, Float64Type},
+    array::{AsArray, RecordBatch},
+    compute::cast,
+    datatypes::DataType,
 };
 use candleflow_kernels::metrics::{BLOCKS, ReturnBlock};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{BufReader, Seek},
     path::Path,
-    sync::Arc,
 };
 
 /// Columns of a wide file that are not sets.
@@ -34,22 +32,6 @@ pub(crate) fn of_file(path: &Path) -> anyhow::Result<Vec<[ReturnBlock; BLOCKS]>>
         _ => wide(&rows, path)?,
     };
     Ok(sets)
-}
-
-fn read(path: &Path) -> anyhow::Result<RecordBatch> {
-    let mut file = File::open(path)?;
-    let is_parquet = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
-    let (schema, batches) = if is_parquet {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)?;
-        (reader.schema().clone(), reader.build()?.collect::<Result<Vec<_>, _>>()?)
-    } else {
-        let (schema, _) = Format::default().with_header(true).infer_schema(BufReader::new(&file), None)?;
-        file.rewind()?;
-        let schema = Arc::new(schema);
-        let reader = ReaderBuilder::new(schema.clone()).with_header(true).build(BufReader::new(file))?;
-        (schema, reader.collect::<Result<Vec<_>, _>>()?)
-    };
-    Ok(concat_batches(&schema, &batches)?)
 }
 
 /// The block of a place among `count` places.
@@ -106,11 +88,4 @@ fn wide(rows: &RecordBatch, path: &Path) -> anyhow::Result<Vec<[ReturnBlock; BLO
         sets.push(blocks);
     }
     Ok(sets)
-}
-
-fn numbers(rows: &RecordBatch, column: usize) -> anyhow::Result<Vec<Option<f64>>> {
-    let floats = cast(rows.column(column), &DataType::Float64)?;
-    let floats = floats.as_primitive::<Float64Type>();
-    debug_assert_eq!(floats.len(), rows.num_rows());
-    Ok(floats.iter().map(|value| value.filter(|v| v.is_finite())).collect())
 }

@@ -4,7 +4,7 @@ use crate::{
     exit::usage,
     wiring::run::{Prepared, prepare},
 };
-use candleflow_config::{Diagnostics, research::Sweep};
+use candleflow_config::{Diagnostics, Document, research::Sweep};
 use candleflow_engine::{Filter, Many, named};
 use candleflow_kernels::metrics::Random;
 use std::{collections::BTreeSet, path::Path};
@@ -71,7 +71,7 @@ impl Study {
         self.lean = self.prepared.document.source.symbols.len() == 1;
         for numbers in self.numbers.chunks(TOGETHER) {
             for symbol in &symbols {
-                let many = self.compile(file, numbers, symbol)?;
+                let many = self.compile(file, &self.prepared.document, numbers, symbol)?;
                 self.warmup = self.warmup.zip(many.warmup).map(|(most, one)| most.max(one));
                 self.lean &= many.is_lean();
                 if let Some((place, bars)) = many.longest_lookback().filter(|(_, bars)| *bars > self.lookback.1) {
@@ -83,16 +83,21 @@ impl Study {
     }
 
     /// Plans some of the sets for a symbol.
-    fn compile(&self, file: &Path, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
+    fn compile(&self, file: &Path, document: &Document, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
         let mut errors = Diagnostics::new(&file.display().to_string());
         let state = self.prepared.session.state();
-        let many = Many::compile(&self.prepared.document, &self.sweep, numbers, symbol, &state, &mut errors);
+        let many = Many::compile(document, &self.sweep, numbers, symbol, &state, &mut errors);
         many.ok_or_else(|| errors.into())
     }
 
     /// Plans sets that have been planned before.
     pub(crate) fn again(&self, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
-        self.compile(Path::new(&self.prepared.document.name.value), numbers, symbol)
+        self.with(&self.prepared.document, numbers, symbol)
+    }
+
+    /// The same over a document that differs in its account.
+    pub(crate) fn with(&self, document: &Document, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
+        self.compile(Path::new(&document.name.value), document, numbers, symbol)
     }
 
     /// The values of a set for people.

@@ -14,7 +14,7 @@ use crate::{
     wiring::run::{pinned, run_id},
 };
 use arrow::{array::AsArray, datatypes::Int64Type};
-use candleflow_lake::{At, FileRef, KLINES_TABLE, Lake, Pinned};
+use candleflow_lake::{FileRef, KLINES_TABLE, Lake, Pinned};
 use candleflow_runtime::RunError;
 use candleflow_schema::{Clock, Micros, SystemClock, digest};
 use std::{
@@ -148,8 +148,7 @@ async fn begun(study: &Study, lake: &Lake, wish: &Wish) -> anyhow::Result<(Heade
     if from >= to {
         return Err(usage("--from must be before --to"));
     }
-    let (at, version) = pinned(lake).await?;
-    let At::Files(files) = at else { return Err(anyhow::anyhow!("a pinned state is a list of files")) };
+    let (files, version) = pinned(lake).await?;
     let (name, started) = (study.prepared.document.name.value.clone(), SystemClock.now());
     let header = Header {
         run_id: run_id(&name, started),

@@ -2,13 +2,22 @@
 
 use super::{
     input::{first, pinned, times, warmup},
+    inputs::{Inputs, pin, unpin},
     keep::{Facts, attach, keep, run_id},
-    prepare::{Prepared, optimistic},
+    prepare::Prepared,
+    statics::{noted, statics},
 };
-use crate::{args::RunArgs, exit::usage, talk::Work, wiring::report::Report};
-use candleflow_lake::{GapKind, Lake, Order, Range, Read, Span};
-use candleflow_runtime::{HistoryRun, KeyTask, Outlets, history, outlets::schema_of};
+use crate::{
+    args::RunArgs,
+    exit::usage,
+    talk::Work,
+    wiring::{report::Report, story::Telling},
+};
+use candleflow_engine::Binding;
+use candleflow_lake::{At, FileRef, GapKind, Lake, Order, Range, Read, Span};
+use candleflow_runtime::{HistoryRun, KeyTask, Outcome, Outlets, history, outlets::schema_of};
 use candleflow_schema::{Clock, Micros, Source, Symbol, SystemClock, time};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Runs over the bars of the lake.
@@ -19,13 +28,80 @@ pub(crate) async fn over_history(
     cancel: CancellationToken,
 ) -> anyhow::Result<Report> {
     let started = SystemClock.now();
-    let (at, version) = pinned(lake).await?;
+    let (files, version) = pinned(lake).await?;
     let (from, to) = (args.from.unwrap_or(Micros::MIN), args.to.unwrap_or(Micros::MAX));
     if from >= to {
         return Err(usage("--from must be before --to"));
     }
-    let interval = prepared.interval();
-    let (mut tasks, mut total, mut warnings) = (Vec::new(), 0u64, Vec::new());
+    let telling = Telling::new(prepared, args.report.is_some());
+    let mut plan = plan(prepared, lake, args, &files, &telling).await?;
+    let run_id = run_id(&prepared.document.name.value, started);
+    if !args.dry {
+        pin(lake, &run_id, &files, prepared.interval(), &prepared.symbols()).await?;
+    }
+    let clock = std::time::Instant::now();
+    let done = async {
+        let mut outlets = Outlets::new(prepared.keys());
+        if !args.dry {
+            for output in prepared.tables() {
+                for (task, key) in
+                    plan.work.tasks.iter().enumerate().take(prepared.tasks(output, plan.work.tasks.len()))
+                {
+                    let schema = schema_of(output).or_else(|| key.chain.columns_schema());
+                    attach(lake, &mut outlets, output, task, schema, &run_id).await?;
+                }
+            }
+        }
+        let outcome = compute(prepared, plan.work, &telling, &mut outlets, from, args.threads, cancel).await?;
+        let inputs = Inputs::new(from, &prepared.overrides, version);
+        let inputs = inputs.with_keys(&prepared.symbols(), &outcome.inputs, |_| None);
+        let facts = Facts { run_id: run_id.clone(), mode: "history", started, from, to, version, inputs };
+        if !args.dry {
+            keep(lake, prepared, &outcome, &facts).await?;
+        }
+        anyhow::Ok(outcome)
+    };
+    let outcome = match done.await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if !args.dry {
+                unpin(lake, &run_id).await;
+            }
+            return Err(error);
+        }
+    };
+    plan.warnings.extend(noted(outcome.notes));
+    let run_id = (!args.dry).then_some(run_id);
+    let elapsed = clock.elapsed();
+    Ok(Report::new(prepared, "history", run_id, outcome, telling.finish(), plan.warnings, elapsed))
+}
+
+/// What is to be read, and what is to be said about it.
+struct Plan {
+    work: Planned,
+    warnings: Vec<String>,
+}
+
+/// Chains with their inputs, and what they lead to.
+pub(super) struct Planned {
+    pub(super) tasks: Vec<KeyTask>,
+    /// Bars in all.
+    pub(super) total: u64,
+    pub(super) binding: Binding,
+}
+
+async fn plan(
+    prepared: &Prepared,
+    lake: &Lake,
+    args: &RunArgs,
+    files: &Arc<Vec<FileRef>>,
+    telling: &Telling,
+) -> anyhow::Result<Plan> {
+    let (at, interval) = (At::Files(files.clone()), prepared.interval());
+    let (from, to) = (args.from.unwrap_or(Micros::MIN), args.to.unwrap_or(Micros::MAX));
+    let (statics, mut warnings) = statics(prepared, lake, None).await?;
+    let binding = prepared.binding(from, &statics);
+    let (mut tasks, mut total) = (Vec::new(), 0);
     for compiled in &prepared.compiled {
         let symbol = Symbol::from(compiled.symbol.as_str());
         let all = times(lake, interval, &symbol, Micros::MIN, to, &at).await?;
@@ -49,8 +125,9 @@ pub(crate) async fn over_history(
         let holes = lake.gaps(&symbol, interval, Range { from: begins, to }, &at).await?;
         let unknown: Vec<_> = holes.iter().filter(|g| g.kind == GapKind::Unknown).collect();
         if let Some(gap) = unknown.first() {
+            let holes = if unknown.len() == 1 { "hole" } else { "holes" };
             warnings.push(format!(
-                "{symbol}: {} holes that nobody has shown to be the exchange's, the first {} to {}: see 'candleflow data gaps --symbol {symbol}'",
+                "{symbol}: {} {holes} that nobody has shown to be the exchange's, the first {} to {}: see 'candleflow data gaps --symbol {symbol}'",
                 unknown.len(),
                 time::format(gap.from),
                 time::format(gap.to)
@@ -61,41 +138,40 @@ pub(crate) async fn over_history(
             ..Read::of(interval, &[], 0, 0).at(at.clone())
         };
         let source: Box<dyn Source> = Box::new(lake.source(&read, Order::BySymbol, None).await?);
-        tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, from)? });
+        let source = telling.tapped(source, from);
+        tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, &binding)? });
     }
-    let run_id = run_id(&prepared.document.name.value, started);
-    let mut outlets = Outlets::new(prepared.symbols());
-    if !args.dry {
-        for output in prepared.tables() {
-            for (task, key) in tasks.iter().enumerate() {
-                let schema = schema_of(output).or_else(|| key.chain.columns_schema());
-                attach(lake, &mut outlets, output, task, schema, &run_id).await?;
-            }
-        }
-    }
+    Ok(Plan { work: Planned { tasks, total, binding }, warnings })
+}
+
+/// Computes all symbols, with progress on the terminal.
+pub(super) async fn compute(
+    prepared: &Prepared,
+    planned: Planned,
+    telling: &Telling,
+    outlets: &mut Outlets,
+    from: Micros,
+    threads: Option<usize>,
+    cancel: CancellationToken,
+) -> anyhow::Result<Outcome> {
+    let Planned { tasks, total, binding } = planned;
+    let tail = prepared.tail(&tasks.iter().map(|task| &task.chain).collect::<Vec<_>>(), &binding)?;
     let work = Work::new("bars", total);
-    let clock = std::time::Instant::now();
     let outcome = history(
         tasks,
-        prepared.last()?,
-        &mut outlets,
+        telling.watched(tail),
+        outlets,
         &HistoryRun {
             pipeline: &prepared.canonical,
             from,
-            parallel: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            parallel: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             progress: &|p| work.at(p.bars, &time::format(p.time)),
             cancel,
         },
     )
     .await;
     work.done();
-    let outcome = outcome?;
-    let elapsed = clock.elapsed();
-    let facts = Facts { run_id: run_id.clone(), mode: "history", started, from, to, version };
-    if !args.dry {
-        keep(lake, prepared, &outcome, &facts).await?;
-    }
-    Ok(Report { run_id: (!args.dry).then_some(run_id), outcome, warnings, elapsed, optimistic: optimistic(prepared) })
+    Ok(outcome?)
 }
 
 fn range_text(args: &RunArgs) -> String {

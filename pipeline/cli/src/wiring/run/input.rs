@@ -3,8 +3,9 @@
 use crate::{args::RunArgs, exit::usage};
 use arrow::{array::AsArray, datatypes::TimestampMicrosecondType};
 use candleflow_engine::Compiled;
-use candleflow_lake::{At, Lake, Read};
+use candleflow_lake::{At, FileRef, Lake, Read};
 use candleflow_schema::{Interval, Micros, Symbol};
+use std::sync::Arc;
 
 /// Event times of a symbol's bars.
 pub(crate) async fn times(
@@ -50,8 +51,8 @@ pub(crate) fn first(times: &[Micros], warmup: Option<usize>) -> Micros {
     }
 }
 
-/// The state of `klines` that a run reads, and its number.
-pub(crate) async fn pinned(lake: &Lake) -> anyhow::Result<(At, Option<i64>)> {
+/// The files of `klines` that a run reads, and the number of their version.
+pub(crate) async fn pinned(lake: &Lake) -> anyhow::Result<(Arc<Vec<FileRef>>, Option<i64>)> {
     if !lake.tables().await?.iter().any(|t| t == candleflow_lake::KLINES_TABLE) {
         return Err(usage(format!(
             "the lake {} has no bars yet: run 'candleflow import' or 'candleflow sync'",
@@ -60,5 +61,5 @@ pub(crate) async fn pinned(lake: &Lake) -> anyhow::Result<(At, Option<i64>)> {
     }
     let snapshot = lake.snapshot(candleflow_lake::KLINES_TABLE, None).await?;
     let version = i64::try_from(snapshot.version()).ok();
-    Ok((At::Files(snapshot.files().clone()), version))
+    Ok((snapshot.files().clone(), version))
 }

@@ -1,6 +1,6 @@
 //! What a run leaves in the lake: its outputs with ordinals, its metrics, and last of all its `runs` row.
 
-use super::prepare::Prepared;
+use super::{inputs::Inputs, prepare::Prepared};
 use anyhow::Context;
 use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
@@ -45,6 +45,7 @@ pub(super) struct Facts {
     pub(super) from: Micros,
     pub(super) to: Micros,
     pub(super) version: Option<i64>,
+    pub(super) inputs: Inputs,
 }
 
 /// The metrics, and last of all the `runs` row: rows of a run without it are unfinished.
@@ -60,6 +61,7 @@ pub(super) async fn keep(lake: &Lake, prepared: &Prepared, outcome: &Outcome, fa
     let symbols: Vec<String> = prepared.symbols().iter().map(ToString::to_string).collect();
     let params: serde_json::Map<_, _> =
         prepared.document.params.iter().map(|(k, v)| (k.clone(), v.value.value.into())).collect();
+    let chains: Vec<_> = outcome.chains.iter().map(|(o, key, rows, chain)| (o, key, rows, chain.to_string())).collect();
     let bound = |t: Micros| (t > Micros::MIN && t < Micros::MAX).then_some(t);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("run_id", text(&facts.run_id)),
@@ -80,6 +82,8 @@ pub(super) async fn keep(lake: &Lake, prepared: &Prepared, outcome: &Outcome, fa
         ("engine", text(env!("CARGO_PKG_VERSION"))),
         ("platform", text(&format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH))),
         ("klines_version", int(facts.version)),
+        ("inputs", text(&serde_json::to_string(&facts.inputs)?)),
+        ("chains", text(&serde_json::to_string(&chains)?)),
     ];
     let fields: Vec<Field> = columns.iter().map(|(n, a)| Field::new(*n, a.data_type().clone(), true)).collect();
     let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, a)| a).collect())?;

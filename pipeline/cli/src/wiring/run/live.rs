@@ -5,8 +5,10 @@
 
 use super::{
     input::warmup,
+    inputs::Inputs,
     keep::{Facts, attach, finished, keep, run_id},
-    prepare::{Prepared, optimistic},
+    prepare::Prepared,
+    statics::{noted, statics},
 };
 use crate::{
     args::RunArgs,
@@ -16,6 +18,7 @@ use crate::{
         live_source::LakeThenTopic,
         report::Report,
         signals,
+        story::Telling,
     },
 };
 use candleflow_config::document::SinkDef;
@@ -88,15 +91,22 @@ pub(crate) async fn on_topic(
         )
     });
     let source = LakeThenTopic::open(lake, &log, interval, &handover, &symbols, bad).await?;
+    let (statics, mut warnings) = statics(prepared, lake, Some(&cancel)).await?;
+    let binding = prepared.binding(from, &statics);
     let mut keys = Vec::new();
     for compiled in &prepared.compiled {
-        keys.push((Symbol::from(compiled.symbol.as_str()), prepared.chain(compiled, from)?));
+        keys.push((Symbol::from(compiled.symbol.as_str()), prepared.chain(compiled, &binding)?));
     }
-    let mut outlets = Outlets::new(symbols);
+    let telling = Telling::new(prepared, args.report.is_some());
+    let mut outlets = Outlets::new(prepared.keys());
     if !args.dry {
         for output in prepared.tables() {
             let schema = schema_of(output).or_else(|| keys.first().and_then(|(_, c)| c.columns_schema()));
-            attach(lake, &mut outlets, output, 0, schema, &run_id).await?;
+            // Columns of a portfolio keep the task of their symbol: which symbol comes first does not number them.
+            let tasks = if output == Output::Columns && prepared.is_portfolio() { keys.len() } else { 1 };
+            for task in 0..tasks {
+                attach(lake, &mut outlets, output, task, schema.clone(), &run_id).await?;
+            }
         }
         for sink in &prepared.document.sinks {
             if let SinkDef::Topic(topic) = &sink.value {
@@ -108,30 +118,32 @@ pub(crate) async fn on_topic(
         }
     }
     let clock = std::time::Instant::now();
+    let tail = prepared.tail(&keys.iter().map(|(_, chain)| chain).collect::<Vec<_>>(), &binding)?;
     let run = Live {
         keys,
-        source: Box::new(source),
+        source: telling.tapped(Box::new(source), from),
         pipeline: &prepared.canonical,
         from,
         to: args.to,
         progress,
         stop: cancel,
     };
-    let outcome = live(run, prepared.last()?, &mut outlets).await?;
+    let outcome = live(run, telling.watched(tail), &mut outlets).await?;
+    warnings.extend(noted(outcome.notes));
     let to = args.to.or(outcome.range.map(|(_, to)| to)).unwrap_or(from);
     let version = i64::try_from(handover.klines_version).ok();
-    let facts = Facts { run_id: run_id.clone(), mode: "live", started, from, to, version };
+    let border = |symbol: &Symbol| handover.symbols.get(&**symbol).map(|sides| sides.border);
+    let inputs = Inputs::new(from, &prepared.overrides, version);
+    let inputs = inputs.pinned_as(&handover.pin).with_keys(&symbols, &outcome.inputs, border);
+    let facts = Facts { run_id: run_id.clone(), mode: "live", started, from, to, version, inputs };
     if !args.dry {
         keep(lake, prepared, &outcome, &facts).await?;
     }
     let unusable = unusable.load(Ordering::Relaxed);
-    let warnings = (unusable > 0)
-        .then(|| format!("{unusable} records of the topic {} could not be used: see the log", handover.topic));
-    Ok(Report {
-        run_id: (!args.dry).then_some(run_id),
-        outcome,
-        warnings: warnings.into_iter().collect(),
-        elapsed: clock.elapsed(),
-        optimistic: optimistic(prepared),
-    })
+    warnings.extend(
+        (unusable > 0)
+            .then(|| format!("{unusable} records of the topic {} could not be used: see the log", handover.topic)),
+    );
+    let run_id = (!args.dry).then_some(run_id);
+    Ok(Report::new(prepared, "live", run_id, outcome, telling.finish(), warnings, clock.elapsed()))
 }

@@ -3,17 +3,23 @@
 //! ```text
 //!  file ─► prepare ─► history or live ─► keep: outputs, metrics, and last of all the `runs` row
 //!                       ▲
-//!                     input: which bars, from where, since when
+//!                     input: which bars, from where, since when; statics: filters and funding
+//!  run id ─► again: the same from what was recorded of it (inputs), nothing kept
 //! ```
 
+mod again;
 mod history;
 mod input;
+mod inputs;
 mod keep;
 mod live;
 mod prepare;
+mod statics;
 
+pub(crate) use again::{Stored, again};
 pub(crate) use history::over_history;
 pub(crate) use input::{first, pinned, times};
 pub(crate) use keep::run_id;
 pub(crate) use live::{job_name, on_topic};
 pub(crate) use prepare::{Prepared, announce, prepare, prepare_text};
+pub(crate) use statics::statics;

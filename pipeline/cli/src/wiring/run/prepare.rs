@@ -2,16 +2,19 @@
 
 use crate::{exit::usage, talk::say};
 use candleflow_config::{Diagnostics, Document, Overrides, canonical, document::Table, read};
-use candleflow_engine::{Binding, Compiled, compile, session};
-use candleflow_runtime::Last;
+use candleflow_engine::{Binding, Compiled, Statics, compile, portfolio, session};
+use candleflow_kernels::strategy::Scope;
+use candleflow_runtime::{Last, Tail};
 use candleflow_schema::{Interval, Micros, Symbol};
-use candleflow_stream::{Chain, Output};
+use candleflow_stream::{Chain, Output, portfolio::ALL};
 use datafusion::prelude::SessionContext;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// A pipeline that has been read and planned for each of its symbols.
 pub(crate) struct Prepared {
     pub(crate) document: Document,
+    /// What was put over the file's own values.
+    pub(crate) overrides: Overrides,
     pub(crate) text: String,
     pub(crate) canonical: String,
     pub(crate) session: SessionContext,
@@ -44,7 +47,7 @@ pub(crate) fn prepare_text(name: &str, text: String, set: &[String], symbols: &[
     if !errors.is_empty() {
         return Err(errors.into());
     }
-    Ok(Prepared { canonical: canonical(&document), document, text, session, compiled })
+    Ok(Prepared { canonical: canonical(&document), document, overrides, text, session, compiled })
 }
 
 impl Prepared {
@@ -56,14 +59,45 @@ impl Prepared {
         self.compiled.iter().map(|c| Symbol::from(c.symbol.as_str())).collect()
     }
 
-    pub(super) fn chain(&self, compiled: &Compiled, from: Micros) -> anyhow::Result<Chain> {
-        let binding = Binding { from, columns: self.document.digests_columns() };
-        Ok(compiled.chain(&self.session.state(), &binding)?)
+    /// What chains are made for.
+    pub(crate) fn binding(&self, from: Micros, statics: &Arc<Statics>) -> Binding {
+        Binding { from, columns: self.document.digests_columns(), statics: statics.clone() }
     }
 
-    pub(super) fn last(&self) -> anyhow::Result<Option<Last>> {
-        let Some(account) = &self.document.account else { return Ok(None) };
-        Ok(Some(Last::new(self.compiled.len(), account.terms.balance)))
+    pub(crate) fn chain(&self, compiled: &Compiled, binding: &Binding) -> anyhow::Result<Chain> {
+        Ok(compiled.chain(&self.session.state(), binding)?)
+    }
+
+    /// What stands behind the chains: an account for all of them or for each, and the statistics.
+    pub(crate) fn tail(&self, chains: &[&Chain], binding: &Binding) -> anyhow::Result<Tail> {
+        let Some(account) = &self.document.account else { return Ok(Tail::default()) };
+        let (count, balance) = (self.compiled.len(), account.terms.balance);
+        Ok(match portfolio(&self.compiled, chains, binding)? {
+            Some(portfolio) => Tail::portfolio(portfolio, Last::portfolio(count, balance)),
+            None => Tail::from(Some(Last::new(count, balance))),
+        })
+    }
+
+    /// Whether all symbols share one account.
+    pub(crate) fn is_portfolio(&self) -> bool {
+        self.document.account.as_ref().is_some_and(|account| account.terms.scope == Scope::Portfolio)
+    }
+
+    /// What outputs are told apart by: the symbols, and the account over all of them if there is one.
+    pub(crate) fn keys(&self) -> Vec<Symbol> {
+        let mut keys = self.symbols();
+        keys.extend(self.is_portfolio().then(|| Symbol::from(ALL)));
+        keys
+    }
+
+    /// Tasks of an output: one for each symbol, or one for what all of them share.
+    pub(super) fn tasks(&self, output: Output, each: usize) -> usize {
+        if self.is_portfolio() && output != Output::Columns { 1 } else { each }
+    }
+
+    /// Names of tags by number, as rows of trades have them.
+    pub(crate) fn tags(&self) -> Vec<String> {
+        self.compiled.first().map(|c| c.tags().to_vec()).unwrap_or_default()
     }
 
     /// Tables that the run keeps, the metrics aside.
@@ -77,10 +111,6 @@ impl Prepared {
         ];
         pairs.into_iter().filter_map(kept).collect()
     }
-}
-
-pub(super) fn optimistic(prepared: &Prepared) -> bool {
-    prepared.document.strategy.is_some() && prepared.document.fills.at == candleflow_kernels::strategy::FillAt::Close
 }
 
 /// Says what is known about the warm-up before a run begins.

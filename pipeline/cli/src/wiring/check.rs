@@ -1,0 +1,184 @@
+//! The laws on a user's pipeline: its bars from the lake into memory, a subject per symbol, and what comes of it.
+
+use crate::wiring::run::{Prepared, pinned, statics, times};
+use anyhow::Context;
+use arrow::{array::RecordBatch, compute::concat_batches};
+use async_trait::async_trait;
+use candleflow_engine::{Compiled, Statics};
+use candleflow_lake::{At, Lake, Order, Read, Span};
+use candleflow_runtime::{
+    HistoryRun, KeyTask, Outlets,
+    check::{Checked, Cut, Effort, Finding, Law, Subject, check},
+    history,
+};
+use candleflow_schema::{ConnectorError, Input, Micros, Source, Symbol, tables::BARS};
+use std::{collections::VecDeque, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Rows of a batch.
+const BATCH: usize = 8192;
+
+/// Bars that are checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// Bars before are warm-up; `None`: what the columns need, but at most a third.
+    pub(crate) from: Option<Micros>,
+    /// The last.
+    pub(crate) to: Micros,
+    /// The most that are read of a symbol, the last ones; 0: all.
+    pub(crate) bars: usize,
+}
+
+/// A symbol with its bars.
+pub(crate) struct Loaded<'p> {
+    compiled: &'p Compiled,
+    pub(crate) bars: RecordBatch,
+    /// Bars at or before are warm-up.
+    pub(crate) from: Micros,
+    /// How many that are.
+    pub(crate) warm: usize,
+    pub(crate) range: (Micros, Micros),
+    statics: Arc<Statics>,
+}
+
+/// Reads the bars of every symbol.
+pub(crate) async fn load<'p>(prepared: &'p Prepared, lake: &Lake, window: &Window) -> anyhow::Result<Vec<Loaded<'p>>> {
+    let (files, _) = pinned(lake).await?;
+    let (at, interval) = (At::Files(files), prepared.interval());
+    let (statics, _) = statics(prepared, lake, None).await?;
+    let mut loaded = Vec::new();
+    for compiled in &prepared.compiled {
+        let symbol = Symbol::from(compiled.symbol.as_str());
+        let all = times(lake, interval, &symbol, Micros::MIN, window.to, &at).await?;
+        let most = if window.bars == 0 { all.len() } else { window.bars };
+        let all = &all[all.len().saturating_sub(most)..];
+        let (Some(first), Some(last)) = (all.first(), all.last()) else {
+            return Err(crate::exit::usage(format!(
+                "the lake has no {interval} bars of {symbol} to check with: see 'candleflow data coverage'"
+            )));
+        };
+        let warm = match window.from {
+            Some(from) => all.partition_point(|t| *t <= from),
+            None => compiled.warmup.unwrap_or(usize::MAX).min(all.len() / 3),
+        };
+        let spans = vec![Span { symbol: symbol.clone(), from: first - 1, to: *last }];
+        let read = Read { spans, ..Read::of(interval, &[], 0, 0).at(at.clone()) };
+        let mut source = lake.source(&read, Order::BySymbol, None).await?;
+        let mut batches = Vec::new();
+        while let Some(input) = source.next().await? {
+            if let Input::Rows(rows) = input {
+                batches.push(rows);
+            }
+        }
+        let bars = concat_batches(&BARS, &batches)?;
+        let from = if warm > 0 { all[warm - 1] } else { first - 1 };
+        loaded.push(Loaded { compiled, bars, from, warm, range: (*first, *last), statics: statics.clone() });
+    }
+    Ok(loaded)
+}
+
+/// Checks every symbol, several at a time.
+pub(crate) fn all(
+    prepared: &Prepared,
+    loaded: &[Loaded<'_>],
+    effort: &Effort,
+    threads: usize,
+) -> anyhow::Result<Vec<Checked>> {
+    let mut checked = Vec::new();
+    for part in loaded.chunks(threads.max(1)) {
+        let done: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = part.iter().map(|one| scope.spawn(|| one_symbol(prepared, one, effort))).collect();
+            running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+        });
+        for one in done {
+            checked.push(one.map_err(|_| anyhow::anyhow!("a check panicked"))??);
+        }
+    }
+    Ok(checked)
+}
+
+fn one_symbol(prepared: &Prepared, loaded: &Loaded<'_>, effort: &Effort) -> anyhow::Result<Checked> {
+    let state = prepared.session.state();
+    let make = |cut: Cut| {
+        let binding = prepared.binding(cut.from, &loaded.statics);
+        loaded.compiled.open_chain(&state, &binding).map_err(|e| e.to_string())
+    };
+    let higher =
+        prepared.document.columns.iter().filter_map(|c| Some((c.name.value.as_str(), c.every.as_ref()?.value)));
+    let higher = higher.flat_map(|(name, every)| {
+        let of =
+            move |column: &str| column == name || column.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'));
+        let known = |column: &str| prepared.document.columns.iter().any(|c| c.name.value == column);
+        let columns = loaded.compiled.columns.iter().map(|(column, _)| column);
+        columns.filter(move |c| of(c) && (*c == name || !known(c))).map(move |c| (c.clone(), every))
+    });
+    let subject = Subject {
+        symbol: Symbol::from(loaded.compiled.symbol.as_str()),
+        make: &make,
+        bars: loaded.bars.clone(),
+        from: loaded.from,
+        names: loaded.compiled.called(),
+        higher: higher.collect(),
+        stated: loaded.compiled.columns.clone(),
+    };
+    check(&subject, effort).map_err(anyhow::Error::msg).with_context(|| loaded.compiled.symbol.clone())
+}
+
+/// Law 4 over all symbols together: one thread and several give the same digests.
+pub(crate) async fn threads(
+    prepared: &Prepared,
+    loaded: &[Loaded<'_>],
+    threads: usize,
+) -> anyhow::Result<Vec<Finding>> {
+    let mut seen = Vec::new();
+    for parallel in [1, threads.max(2)] {
+        let mut tasks = Vec::new();
+        for one in loaded {
+            let state = prepared.session.state();
+            let batches = (0..one.bars.num_rows()).step_by(BATCH);
+            let slice = |at| one.bars.slice(at, BATCH.min(one.bars.num_rows() - at));
+            let source: Box<dyn Source> = Box::new(Memory(batches.map(slice).collect()));
+            let key = Symbol::from(one.compiled.symbol.as_str());
+            tasks.push(KeyTask {
+                key,
+                source,
+                chain: one.compiled.open_chain(&state, &prepared.binding(one.from, &one.statics))?,
+            });
+        }
+        let first = loaded.first().map(|one| prepared.binding(one.from, &one.statics)).unwrap_or_default();
+        let tail = prepared.tail(&tasks.iter().map(|task| &task.chain).collect::<Vec<_>>(), &first)?;
+        let run = HistoryRun {
+            pipeline: &prepared.canonical,
+            from: Micros::MIN,
+            parallel,
+            progress: &|_| {},
+            cancel: CancellationToken::new(),
+        };
+        let outcome = history(tasks, tail, &mut Outlets::new(prepared.keys()), &run).await?;
+        seen.push(outcome.chains);
+    }
+    let differ = seen[0].iter().zip(&seen[1]).filter(|(a, b)| a != b);
+    let finding = |(output, symbol, ..): &(String, String, u64, _)| Finding {
+        law: Law::Threads,
+        symbol: symbol.clone(),
+        what: format!("rows of {output}"),
+        at: None,
+        text: "differ with several symbols at a time".to_owned(),
+    };
+    Ok(differ.map(|(a, _)| finding(a)).collect())
+}
+
+/// Bars of one symbol, in memory.
+struct Memory(VecDeque<RecordBatch>);
+
+#[async_trait]
+impl Source for Memory {
+    async fn next(&mut self) -> Result<Option<Input>, ConnectorError> {
+        Ok(self.0.pop_front().map(Input::Rows))
+    }
+
+    fn position(&self) -> Vec<u8> {
+        // Read to its end, never resumed.
+        Vec::new()
+    }
+}

@@ -1,0 +1,264 @@
+//! Walk-forward: a set is chosen where it cannot know what comes, and trades what comes.
+//!
+//! ```text
+//!  ├──── train 1 ────┤── test 1 ──┤
+//!         ├──── train 2 ────┤── test 2 ──┤        what the tests made, one after the other, is the result
+//! ```
+//! A train window is a sweep over `from < time <= to`; the best set by the metric trades the test window after it. A test
+//! begins flat, with the sweep's warm-up before it and the money that the test before left in each account, and closes
+//! at its last close. Nothing after a train window's end is read to choose. Windows that would end after the data are
+//! left out, so that more data only adds windows.
+
+use super::{
+    bars::{Bars, Window},
+    keep::{self, Header, int, rows},
+    passes::Passes,
+    study::Study,
+    top::better,
+};
+use crate::{
+    exit::usage,
+    talk::{Work, say},
+    wiring::run::{pinned, run_id},
+};
+use anyhow::Context;
+use arrow::{
+    array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    datatypes::Float64Type,
+};
+use candleflow_config::research::WalkForward;
+use candleflow_kernels::{
+    metrics::{Metrics, metric_index},
+    money::Money,
+};
+use candleflow_lake::{KLINES_TABLE, Lake, Pinned};
+use candleflow_runtime::{
+    last::metrics_rows,
+    outlets::metrics_digest,
+    sweep::{End, Found},
+};
+use candleflow_schema::{Clock, Micros, SystemClock, digest, time};
+use std::sync::{Arc, atomic::AtomicBool};
+use tokio_util::sync::CancellationToken;
+
+/// More windows than anybody reads.
+const WINDOWS: usize = 10_000;
+
+/// One step of the walk.
+pub(crate) struct Step {
+    train: Window,
+    test: Window,
+    /// The set that was chosen; none where no set has a value of the metric.
+    chosen: Option<u64>,
+    /// The metric in the train window, and in the test window alone.
+    inside: Option<f64>,
+    outside: Option<f64>,
+    /// Return and trades of the test window.
+    total_return: Option<f64>,
+    trades: Option<f64>,
+}
+
+/// A finished walk.
+pub(crate) struct Walked {
+    pub(crate) run_id: String,
+    pub(crate) digest: digest::Digest,
+    /// Windows for people and for the lake.
+    pub(crate) windows: RecordBatch,
+    /// The statistics of all tests together.
+    pub(crate) metrics: Vec<Option<f64>>,
+}
+
+/// Walks through the bars of the lake.
+pub(crate) async fn walk(
+    study: &Study,
+    lake: &Lake,
+    (from, to): (Option<Micros>, Option<Micros>),
+    (threads, memory): (usize, u64),
+    cancel: CancellationToken,
+) -> anyhow::Result<Walked> {
+    let Some(walk) = &study.prepared.document.research.walk_forward else {
+        return Err(usage("the file has no walk_forward: add walk_forward: { train: 90d, test: 30d, choose: sharpe }"));
+    };
+    super::check_metric("walk_forward.choose", &walk.choose.value)?;
+    let started = SystemClock.now();
+    let (files, version) = pinned(lake).await?;
+    let bars = Bars::open(study, lake, &files, to.unwrap_or(Micros::MAX)).await?;
+    let steps = steps(study, &bars, walk, from, to)?;
+    let name = study.prepared.document.name.value.clone();
+    let header = Header {
+        run_id: run_id(&name, started),
+        name,
+        started,
+        canonical: study.prepared.canonical.clone(),
+        sweep: study.sweep.canonical(),
+        from: steps[0].train.from,
+        to: steps[steps.len() - 1].test.to,
+        sets: study.numbers.len(),
+        chunk: study.numbers.len(),
+        version,
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    lake.pin(&header.run_id, &Pinned::from([(KLINES_TABLE.to_owned(), files.as_ref().clone())])).await?;
+    let passes = Passes { study, lake, bars: &bars, threads, memory, engine: AtomicBool::new(false), cancel };
+    let (steps, end) = go(&passes, steps, walk).await?;
+    let Some(end) = end else {
+        return Err(usage(
+            "no set traded in any test window: nothing to report; choose another metric or longer windows",
+        ));
+    };
+    let metrics = end.metrics.values();
+    let overall = metrics_rows(&[("out_of_sample", metrics.clone())])?;
+    let windows = table(study, walk, &steps)?;
+    write(lake, &header, &windows, &overall, &end.metrics).await?;
+    let mut chain = digest::Chain::new("walk_forward", "", &windows.schema());
+    chain.update(&windows)?;
+    let mut result = digest::Chain::new("metrics", "", &overall.schema());
+    result.update(&overall)?;
+    let pipeline = format!("{}\n{}", header.canonical, header.sweep);
+    let digest = digest::of_run(&pipeline, [("metrics", "", &result), ("walk_forward", "", &chain)]);
+    let count = i64::try_from(steps.len()).ok();
+    keep::finish(lake, &study.prepared, &header, "walk_forward", digest, None, vec![("windows", int(count))]).await?;
+    Ok(Walked { run_id: header.run_id, digest, windows, metrics })
+}
+
+/// The windows that lie inside of the data.
+fn steps(
+    study: &Study,
+    bars: &Bars,
+    walk: &WalkForward,
+    from: Option<Micros>,
+    to: Option<Micros>,
+) -> anyhow::Result<Vec<Step>> {
+    let interval = study.prepared.interval().nominal();
+    let (first, last) = bars.span().ok_or_else(|| usage("the lake has no bars of these symbols before --to"))?;
+    let (begin, end) = (from.unwrap_or(first - interval), last.min(to.unwrap_or(Micros::MAX)));
+    let mut steps = Vec::new();
+    let mut train = Window { from: begin, to: begin + walk.train };
+    while train.to + walk.test <= end && steps.len() < WINDOWS {
+        let test = Window { from: train.to, to: train.to + walk.test };
+        let none = (None, None, None, None, None);
+        let (chosen, inside, outside, total_return, trades) = none;
+        steps.push(Step { train, test, chosen, inside, outside, total_return, trades });
+        train = Window { from: if walk.anchored { begin } else { train.from + walk.step }, to: train.to + walk.step };
+    }
+    if steps.is_empty() {
+        let days = |span: Micros| format!("{:.1} days", span as f64 / 86_400e6);
+        return Err(usage(format!(
+            "a window is longer than the data: train and test take {}, there are {} between {} and {}",
+            days(walk.train + walk.test),
+            days((end - begin).max(0)),
+            time::format(begin),
+            time::format(end)
+        )));
+    }
+    bars.check(study, Window { from: begin, to: end })?;
+    Ok(steps)
+}
+
+async fn go(passes: &Passes<'_>, mut steps: Vec<Step>, walk: &WalkForward) -> anyhow::Result<(Vec<Step>, Option<End>)> {
+    let study = passes.study;
+    let terms = study.prepared.document.account.as_ref().context("a sweep has an account")?;
+    let mut end: Option<End> = None;
+    let metric = metric_index(&walk.choose.value).context("the metric was checked")?;
+    let work = Work::new("walk", steps.len() as u64);
+    let count = steps.len();
+    for (place, step) in steps.iter_mut().enumerate() {
+        work.at(place as u64, &format!("of {count} windows, {}", time::format(step.test.from)));
+        let found = passes.run(&study.numbers, step.train, &|_| ()).await?.found;
+        let best = found.iter().map(|set| (set.number, value(set, metric)));
+        // Sets come by number: the first of equals stays.
+        let best = best.reduce(|a, b| if better(&walk.choose.value, b.1, a.1).is_lt() { b } else { a });
+        let Some((number, inside)) = best.filter(|(_, value)| value.is_some()) else { continue };
+        (step.chosen, step.inside) = (Some(number), inside);
+        // Once with the file's balance, to be compared with the train window; once with what is left of it.
+        let balances = vec![terms.terms.balance; study.prepared.compiled.len()];
+        let alone = passes.close(number, step.test, &balances, None).await?;
+        let named = |name: &str| metric_index(name).and_then(|place| value(&alone, place));
+        step.outside = value(&alone, metric);
+        (step.total_return, step.trades) = (named("total_return"), named("trades"));
+        let (cash, before) = match end.take() {
+            Some(End { cash, metrics }) => (cash, Some(metrics)),
+            None => (balances, None),
+        };
+        if cash.iter().any(|cash| *cash <= Money::ZERO) {
+            say("warning: an account was ruined: the walk ends there");
+            end = before.map(|metrics| End { metrics, cash });
+            break;
+        }
+        let kept = before.clone().map(|metrics| End { metrics, cash: cash.clone() });
+        end = passes.close(number, step.test, &cash, before).await?.end.or(kept);
+    }
+    work.done();
+    Ok((steps, end))
+}
+
+/// A metric of a set, with open trades marked.
+fn value(set: &Found, metric: usize) -> Option<f64> {
+    let column = set.metrics.column(metric + 1).as_primitive::<Float64Type>();
+    // Tests close everything, and what they came to is in the closed view, the last one.
+    let row = if set.end.is_some() { set.metrics.num_rows() - 1 } else { 0 };
+    (!column.is_null(row)).then(|| column.value(row))
+}
+
+/// One row a window.
+fn table(study: &Study, walk: &WalkForward, steps: &[Step]) -> anyhow::Result<RecordBatch> {
+    let times = |of: &dyn Fn(&Step) -> Micros| {
+        Arc::new(steps.iter().map(|s| Some(of(s))).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+            as ArrayRef
+    };
+    let floats =
+        |of: &dyn Fn(&Step) -> Option<f64>| Arc::new(steps.iter().map(of).collect::<Float64Array>()) as ArrayRef;
+    let ints = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
+    let mut columns: Vec<(String, ArrayRef)> = vec![
+        ("window".into(), ints((1..=steps.len()).map(|place| i64::try_from(place).ok()).collect())),
+        ("train_from".into(), times(&|s| s.train.from)),
+        ("train_to".into(), times(&|s| s.train.to)),
+        ("test_to".into(), times(&|s| s.test.to)),
+        ("set".into(), ints(steps.iter().map(|s| s.chosen.and_then(|set| i64::try_from(set).ok())).collect())),
+    ];
+    for (place, axis) in study.sweep.axes.iter().enumerate() {
+        let of = |s: &Step| s.chosen.map(|set| study.sweep.set(set)[place].value);
+        columns.push((format!("param_{}", axis.name.value), floats(&of)));
+    }
+    let chosen_by = vec![walk.choose.value.as_str(); steps.len()];
+    columns.extend([
+        ("metric".to_owned(), Arc::new(StringArray::from(chosen_by)) as ArrayRef),
+        ("in_sample".to_owned(), floats(&|s| s.inside)),
+        ("out_of_sample".to_owned(), floats(&|s| s.outside)),
+        ("total_return".to_owned(), floats(&|s| s.total_return)),
+        ("trades".to_owned(), floats(&|s| s.trades)),
+    ]);
+    rows(columns.iter().map(|(name, column)| (name.as_str(), column.clone())).collect())
+}
+
+/// Windows, statistics and the daily equity of all tests, each once.
+async fn write(
+    lake: &Lake,
+    header: &Header,
+    windows: &RecordBatch,
+    overall: &RecordBatch,
+    metrics: &Metrics,
+) -> anyhow::Result<()> {
+    let run_id = &header.run_id;
+    let of_run = |batch: &RecordBatch| {
+        let ids = Arc::new(StringArray::from(vec![run_id.as_str(); batch.num_rows()])) as ArrayRef;
+        let mut columns = vec![("run_id", ids)];
+        let schema = batch.schema_ref();
+        columns.extend(schema.fields().iter().zip(batch.columns()).map(|(f, c)| (f.name().as_str(), c.clone())));
+        rows(columns)
+    };
+    lake.append_rows("walk_forward", &[of_run(windows)?], Some(&format!("{run_id}/walk_forward"))).await?;
+    let daily = metrics.daily();
+    let days = daily.iter().map(|(day, _)| Some((day + 1) * 86_400_000_000)).collect::<TimestampMicrosecondArray>();
+    let equity = rows(vec![
+        ("time", Arc::new(days.with_timezone("UTC")) as ArrayRef),
+        ("equity", Arc::new(daily.iter().map(|(_, equity)| Some(*equity)).collect::<Float64Array>())),
+    ])?;
+    lake.append_rows("walk_forward_equity", &[of_run(&equity)?], Some(&format!("{run_id}/equity"))).await?;
+    let digest = Arc::new(StringArray::from(vec![metrics_digest(overall)?.to_string()])) as ArrayRef;
+    let mut columns = vec![("digest", digest)];
+    let schema = overall.schema_ref();
+    columns.extend(schema.fields().iter().zip(overall.columns()).map(|(f, c)| (f.name().as_str(), c.clone())));
+    lake.append_rows("metrics", &[of_run(&rows(columns)?)?], Some(&format!("{run_id}/metrics"))).await?;
+    Ok(())
+}

@@ -1,0 +1,390 @@
+//! Sweeps and what is made of them: equal to single runs, for any threads, through kill -9, and refused in time.
+
+use crate::support::{Home, Said, pause, shared};
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+/// Long only by signals: the fast path.
+const LEAN: &str = r#"
+name: lean
+source: { symbols: [BTCUSDT], interval: 1m }
+params: { fast: 12, slow: 26 }
+columns:
+  fast: ema(close, $fast)
+  slow: ema(close, $slow)
+strategy:
+  long: { entry: "crossover(fast, slow)", exit: [ "crossunder(fast, slow)", "close < fast * 0.99" ] }
+  size: { equity: 50% }
+account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% } }
+sweep: { grid: { fast: { from: 5, to: 20, step: 5 }, slow: [15, 30, 60] }, where: "$fast < $slow" }
+"#;
+
+/// Two symbols, both sides, stops, a higher timeframe, rules that look at the position, a parameter fixed for a symbol.
+const FULL: &str = r#"
+name: full
+source: { symbols: [BTCUSDT, ETHUSDT], interval: 1m }
+params: { fast: 12, slow: 26, hours: 50, patience: 240, band: 2, per_symbol: { ETHUSDT: { hours: 30 } } }
+columns:
+  fast: ema(close, $fast)
+  slow: ema(close, $slow)
+  unused: rsi(close, $slow)
+  atr14: atr(high, low, close, 14)
+  bands: bbands(close, 60, $band, $band)
+  trend: { every: 1h, is: "ema(close, $hours)" }
+  gap: (fast - slow) / close
+strategy:
+  long:
+    entry: { when: "crossover(fast, slow) AND close > trend", tag: up }
+    exit:
+      - "crossunder(fast, slow) OR gap < -0.01"
+      - { when: "position.bars > $patience OR account.drawdown > 0.2 OR close > bands.upper * 1.02", tag: impatient }
+  short: { entry: "crossunder(fast, slow) AND close < trend", exit: "crossover(fast, slow)" }
+  size: { equity: 10% }
+  stop_loss: { distance: "$band * atr14" }
+  take_profit: 4%
+account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, slippage: { pct: 0.05% }, filters: none }
+sweep: { grid: { fast: [5, 12, 30], slow: [20, 50], hours: [10, 50], band: [1.5, 2] }, where: "abs($fast - $slow) > 5" }
+"#;
+
+fn home_with_bars() -> Option<Home> {
+    let folder = shared()?.join("klines_1m");
+    let home = Home::new();
+    let file = |s: &str| folder.join(format!("{s}-1m-20210420-20210520.csv.gz")).display().to_string();
+    home.run(&["import", &file("BTCUSDT"), &file("ETHUSDT")]).good();
+    Some(home)
+}
+
+/// The cells of a query, without its header.
+fn ask(home: &Home, sql: &str) -> Vec<Vec<String>> {
+    let said = home.run(&["sql", sql, "--format", "csv"]).good();
+    said.out.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+fn metrics_chain(said: &Said) -> String {
+    let line = said.out.lines().find(|line| line.contains("metrics.final")).unwrap_or_else(|| panic!("{said:?}"));
+    line.split_whitespace().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_set_run_alone_has_the_digest_that_it_had_in_the_sweep() {
+    let Some(home) = home_with_bars() else { return };
+    for (name, text, sets) in [("lean.yaml", LEAN, 10), ("full.yaml", FULL, 24)] {
+        home.write(name, text);
+        let range = ["--from", "2021-04-23", "--to", "2021-04-27T12:00"];
+        let sweep = home.run(&[&["sweep", name], &range[..]].concat()).good();
+        assert_eq!(sweep.value("sets"), sets.to_string());
+        let sql =
+            format!("select distinct \"set\", digest from metrics where run_id = '{}' order by 1", sweep.value("run"));
+        let stored = ask(&home, &sql);
+        assert_eq!(stored.len(), sets);
+        for row in stored.iter().step_by(5) {
+            let alone = ["run", name, "--sweep-set", &row[0], "--dry", "--chains"];
+            let alone = home.run(&[&alone[..], &range[..]].concat()).good();
+            assert_eq!(metrics_chain(&alone), row[1], "{name}, set {}", row[0]);
+        }
+        // The block changes nothing in a plain run.
+        let plain = home.run(&[&["run", name, "--dry"], &range[..]].concat()).good();
+        home.write("plain.yaml", text.split("sweep:").next().unwrap());
+        let without = home.run(&[&["run", "plain.yaml", "--dry"], &range[..]].concat()).good();
+        assert_eq!(plain.value("digest"), without.value("digest"));
+    }
+}
+
+#[test]
+fn bars_without_volume_take_the_engine_and_give_what_a_run_gives() {
+    let home = Home::new();
+    let mut rows = String::from("open_time,open,high,low,close,volume\n");
+    for minute in 0_i64..3_000 {
+        let price = 100 + (minute * 7919 % 37) - (minute / 40 % 23);
+        let volume = if minute % 11 == 3 { 0 } else { 5 };
+        let (open, time) = (price - minute % 3, 1_618_876_800_000 + minute * 60_000);
+        let _ = writeln!(rows, "{time},{open},{},{},{price},{volume}", price.max(open) + 1, price.min(open) - 1);
+    }
+    home.write("BTCUSDT-1m-made.csv", &rows);
+    home.run(&["import", "BTCUSDT-1m-made.csv"]).good();
+    home.write("lean.yaml", LEAN);
+    let sweep = home.run(&["sweep", "lean.yaml"]).good();
+    let stored = ask(&home, "select distinct \"set\", digest, trades from metrics where view = 'mark' order by 1");
+    assert_eq!((stored.len().to_string(), stored[0][2] != "0.0"), (sweep.value("sets").to_owned(), true));
+    for row in stored {
+        let alone = home.run(&["run", "lean.yaml", "--sweep-set", &row[0], "--dry", "--chains"]).good();
+        assert_eq!(metrics_chain(&alone), row[1], "set {}", row[0]);
+    }
+}
+
+#[test]
+fn threads_memory_and_a_second_sweep_change_nothing() {
+    let Some(home) = home_with_bars() else { return };
+    home.write("full.yaml", FULL);
+    home.write("lean.yaml", LEAN);
+    for name in ["lean.yaml", "full.yaml"] {
+        let sweep = |more: &[&str]| {
+            let range = ["sweep", name, "--from", "2021-04-23", "--to", "2021-04-24T12:00"];
+            home.run(&[&range[..], more].concat()).good()
+        };
+        let one = sweep(&["--threads", "1"]);
+        // With 5 MiB few sets fit into a pass.
+        for more in [&["--threads", "3"][..], &["--memory", "5"], &["--threads", "2", "--by", "total_return"]] {
+            assert_eq!(sweep(more).value("digest"), one.value("digest"), "{name} {more:?}");
+        }
+    }
+    let blocks = "select run_id, count(*), count(distinct \"set\") * 16 from return_blocks group by 1";
+    assert!(ask(&home, blocks).iter().all(|row| row[1] == row[2]));
+}
+
+#[test]
+fn a_sweep_killed_in_the_middle_goes_on_and_ends_like_one_that_was_not() {
+    let Some(home) = home_with_bars() else { return };
+    let text = LEAN.replace(
+        "grid: { fast: { from: 5, to: 20, step: 5 }, slow: [15, 30, 60] }",
+        "grid: { fast: { from: 3, to: 33, step: 1 }, slow: { from: 35, to: 96, step: 1 } }",
+    );
+    home.write("lean.yaml", &text);
+    let none = home.run(&["sweep", "lean.yaml", "--resume"]);
+    assert!(none.code == 2 && none.err.contains("nothing to resume"), "{none:?}");
+    let running = home.start("sweep", &["sweep", "lean.yaml"]);
+    let committed = |home: &Home| {
+        let count = home.run(&["sql", "select count(*) from metrics where view = 'mark'", "--format", "csv"]);
+        count.out.lines().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while committed(&home) == 0 {
+        assert!(Instant::now() < deadline, "no chunk was committed in time");
+        pause();
+    }
+    running.kill();
+    let before = committed(&home);
+    let unfinished =
+        ask(&home, "select count(*) from sweeps s left join runs r on s.run_id = r.run_id where r.run_id is null");
+    assert_eq!(unfinished, [["1"]], "the sweep was over before it was killed");
+
+    // What is not the same is not gone on with.
+    home.write("other.yaml", &text.replace("equity: 50%", "equity: 40%"));
+    let other = home.run(&["sweep", "other.yaml", "--resume"]);
+    assert!(
+        other.code == 2 && other.err.contains("the pipeline, its parameters or its symbols is not what it was"),
+        "{other:?}"
+    );
+    home.write("other.yaml", &text.replace("from: 3,", "from: 4,"));
+    let other = home.run(&["sweep", "other.yaml", "--resume"]);
+    assert!(other.code == 2 && other.err.contains("its sweep block is not what it was"), "{other:?}");
+    // Bars that came in between are not seen: the input is pinned.
+    let more = shared().unwrap().join("klines_1m/BTCUSDT-1m-20230405-20230505.csv.gz").display().to_string();
+    home.run(&["import", &more]).good();
+
+    let resumed = home.run(&["sweep", "lean.yaml", "--resume"]).good();
+    let sets: u64 = resumed.value("sets").parse().unwrap();
+    assert_eq!((committed(&home), sets), (31 * 62, 31 * 62), "every set once");
+    let computed = resumed.err.lines().find_map(|line| line.split_once(" sets in ")?.0.parse::<u64>().ok());
+    assert_eq!(computed, Some(sets - before), "what was finished is not computed again: {resumed:?}");
+    let whole = home.run(&["sweep", "lean.yaml", "--to", "2021-06-01"]).good();
+    let digests = |id: &str| {
+        ask(&home, &format!("select \"set\", view, digest from metrics where run_id = '{id}' order by 1, 2"))
+    };
+    assert_eq!(digests(resumed.value("run")), digests(whole.value("run")));
+    assert_eq!(resumed.value("digest"), whole.value("digest"));
+}
+
+#[test]
+fn what_cannot_be_swept_is_refused_before_any_work() {
+    let Some(home) = home_with_bars() else { return };
+    let axis = "{ from: 1, to: 1000000, step: 1 }";
+    let huge = format!("sweep: {{ grid: {{ fast: {axis}, slow: {axis} }} }}");
+    let file = |sweep: &str| format!("{}{sweep}\n", LEAN.split("sweep:").next().unwrap());
+    for (text, args, expected) in [
+        (file(&huge), vec![], "the grid has 1000000000000 sets, at most 1000000"),
+        (file(&huge), vec![], "random: { sets: 1000, seed: 1 }"),
+        (file("sweep: { grid: { fast: [30, 40] }, where: \"$fast < $slow\" }"), vec![], "where leaves none of 2 sets"),
+        (
+            file("sweep: { grid: { fast: [3, 4] }, where: \"fast < 3\" }"),
+            vec![],
+            "where sees parameters only: write $fast",
+        ),
+        (
+            file("sweep: { grid: { fast: [3, 4] }, where: \"$fats < 3\" }"),
+            vec![],
+            "unknown parameter '$fats', did you mean",
+        ),
+        (file("sweep: { grid: { fast: [3, 0] } }"), vec![], "in set 1: fast = 0"),
+        (file("sweep: { grid: { fast: [3, 90000] } }"), vec![], "a window is longer than the data: in set 1"),
+        (file("sweep: { grid: { fast: [3, 4] } }"), vec!["--set", "fast=5"], "the sweep moves this parameter"),
+        (
+            file("sweep: { grid: { fast: [3, 4] } }"),
+            vec!["--by", "sharp"],
+            "there is no such metric, did you mean 'sharpe'",
+        ),
+        (file("sweep: { grid: { fast: [3, 4] } }"), vec!["--from", "2022-01-01"], "the lake has no 1m bars of BTCUSDT"),
+        (file("sweep: { grid: { fast: [3, 4] } }"), vec!["--memory", "1"], "one set over"),
+        (file("fills: { at: close }"), vec![], "has no sweep"),
+    ] {
+        home.write("bad.yaml", &text);
+        let said = home.run(&[&["sweep", "bad.yaml"], &args[..]].concat());
+        assert!(said.code == 2 && said.err.contains(expected), "{expected}: {said:?}");
+    }
+    let tables = home.run(&["sql", "select count(*) from sweeps", "--format", "csv"]);
+    assert_ne!(tables.code, 0, "nothing was written: {tables:?}");
+    home.write("lean.yaml", LEAN);
+    let said = home.run(&["run", "lean.yaml", "--sweep-set", "6", "--dry"]);
+    assert!(said.code == 2 && said.err.contains("the sweep does not run a set 6"), "{said:?}");
+}
+
+#[test]
+fn drawn_sets_follow_from_the_seed_and_come_from_the_grid() {
+    let Some(home) = home_with_bars() else { return };
+    let axis = "{ from: 2, to: 1000001, step: 1 }";
+    let file = |seed: u64| {
+        let sweep = format!(
+            "sweep: {{ grid: {{ fast: {axis}, slow: {axis} }}, where: \"$fast < $slow AND $slow < 3000\", random: {{ sets: 20, seed: {seed} }} }}"
+        );
+        format!("{}{sweep}\n", LEAN.split("sweep:").next().unwrap())
+    };
+    let sets = |seed: u64| {
+        home.write("random.yaml", &file(seed));
+        let said = home.run(&["sweep", "random.yaml", "--from", "2021-05-01", "--to", "2021-05-02"]).good();
+        ask(
+            &home,
+            &format!(
+                "select \"set\", param_fast, param_slow from metrics where run_id = '{}' and view = 'mark' order by 1",
+                said.value("run")
+            ),
+        )
+    };
+    let (one, again, other) = (sets(1), sets(1), sets(2));
+    assert_eq!(one, again);
+    assert_ne!(one, other);
+    for row in &one {
+        let [set, fast, slow] = [0, 1, 2].map(|cell| row[cell].parse::<f64>().unwrap());
+        assert!(fast < slow && slow < 3000.0, "{row:?}");
+        assert_eq!(set, (fast - 2.0) * 1e6 + slow - 2.0, "a set is its place in the grid");
+    }
+}
+
+const WALK: &str = r#"
+name: walk
+source: { symbols: [BTCUSDT], interval: 1h }
+params: { fast: 3, slow: 10 }
+columns:
+  fast: sma(close, $fast)
+  slow: sma(close, $slow)
+strategy:
+  long: { entry: "crossover(fast, slow)", exit: "crossunder(fast, slow)" }
+  short: { entry: "crossunder(fast, slow)", exit: "crossover(fast, slow)" }
+  size: { equity: 50% }
+account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% } }
+sweep: { grid: { fast: [2, 3, 5], slow: [8, 13, 21] } }
+walk_forward: { train: 7d, test: 3d, choose: sharpe }
+"#;
+
+#[test]
+fn a_walk_forward_does_not_know_what_comes() {
+    let Some(folder) = shared() else { return };
+    let bars = std::fs::read_to_string(folder.join("klines_archive_csv/BTCUSDT-1h-2024-11.csv")).unwrap();
+    let lines: Vec<&str> = bars.lines().collect();
+    let walk = |count: usize| {
+        let home = Home::new();
+        home.write("BTCUSDT-1h-2024-11.csv", &(lines[..count].join("\n") + "\n"));
+        home.run(&["import", "BTCUSDT-1h-2024-11.csv"]).good();
+        home.write("walk.yaml", WALK);
+        let said = home.run(&["walk-forward", "walk.yaml", "--format", "csv"]).good();
+        (said.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>(), home)
+    };
+    let (whole, home) = walk(lines.len());
+    assert_eq!(whole.len(), 7, "30 days hold train and test of 10 days, and six steps of 3: {whole:?}");
+    let sets: std::collections::BTreeSet<&str> = whole.iter().map(|row| row.split(',').nth(4).unwrap()).collect();
+    assert!(sets.len() > 1, "the walk changes its mind: {whole:?}");
+    // Cut anywhere, the windows that are left are the same to the last digit.
+    for count in [lines.len() - 1, 500, 251] {
+        let (cut, _) = walk(count);
+        assert_eq!(cut, whole[..(count - 240) / 72 + 1], "{count} bars");
+    }
+    // The chosen set was the best of a sweep over the train window alone, and what it then made is a run's closed view.
+    let cells: Vec<Vec<&str>> = whole.iter().map(|row| row.split(',').collect()).collect();
+    for row in &cells {
+        let (train_from, train_to, test_to, set) = (row[1], row[2], row[3], row[4]);
+        let sweep =
+            home.run(&["sweep", "walk.yaml", "--from", train_from, "--to", train_to, "--top", "1", "--format", "csv"]);
+        assert_eq!(sweep.good().out.lines().nth(1).unwrap().split(',').next(), Some(set), "{row:?}");
+        let test =
+            home.run(&["run", "walk.yaml", "--sweep-set", set, "--from", train_to, "--to", test_to, "--json"]).good();
+        let test: serde_json::Value = serde_json::from_str(&test.out).unwrap();
+        let closed = |name: &str| test["metrics"]["closed"][name].as_f64();
+        let cell = |at: usize| row[at].parse::<f64>().ok();
+        let chosen = row.len() - 4;
+        assert_eq!(
+            [cell(chosen + 1), cell(chosen + 2), cell(chosen + 3)],
+            ["sharpe", "total_return", "trades"].map(closed),
+            "{row:?}"
+        );
+    }
+    // The tests one after the other: their trades add up, and returns multiply up to rounding of quantities.
+    let overall = ask(&home, "select total_return, trades from metrics where view = 'out_of_sample'");
+    let sum: f64 = cells.iter().map(|row| row[row.len() - 1].parse::<f64>().unwrap()).sum();
+    let product = cells.iter().map(|row| 1.0 + row[row.len() - 2].parse::<f64>().unwrap()).product::<f64>() - 1.0;
+    assert_eq!(overall[0][1].parse::<f64>().unwrap(), sum);
+    assert!((overall[0][0].parse::<f64>().unwrap() - product).abs() < 1e-9, "{overall:?} and {product}");
+    let equity = ask(&home, "select equity from walk_forward_equity order by \"time\" desc limit 1");
+    let end = ask(&home, "select end_equity from metrics where view = 'out_of_sample'");
+    assert_eq!(equity, end);
+
+    home.write("walk.yaml", &WALK.replace("train: 7d", "train: 90d"));
+    let said = home.run(&["walk-forward", "walk.yaml"]);
+    assert!(
+        said.code == 2 && said.err.contains("a window is longer than the data: train and test take 93.0 days"),
+        "{said:?}"
+    );
+    home.write("walk.yaml", &WALK.replace("choose: sharpe", "choose: sharp"));
+    let said = home.run(&["walk-forward", "walk.yaml"]);
+    assert!(said.code == 2 && said.err.contains("there is no such metric"), "{said:?}");
+}
+
+#[test]
+fn monte_carlo_and_overfitting_are_told_of_runs_and_files() {
+    let Some(home) = home_with_bars() else { return };
+    home.write("lean.yaml", &format!("{LEAN}monte_carlo: {{ sims: 200, seed: 7 }}\n"));
+    let run = home.run(&["run", "lean.yaml", "--to", "2021-05-01"]).good();
+    let draw = |more: &[&str]| home.run(&[&["monte-carlo", run.value("run"), "--format", "csv"], more].concat());
+    let (one, again, other) = (draw(&[]).good(), draw(&[]).good(), draw(&["--seed", "8"]).good());
+    assert_eq!(one.out, again.out);
+    assert_ne!(one.out, other.out);
+    let json = home.run(&["run", "lean.yaml", "--to", "2021-05-01", "--dry", "--json"]).good();
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let observed = |said: &Said, metric: &str| {
+        let line = said.out.lines().find(|line| line.starts_with(&format!("{metric},"))).unwrap().to_owned();
+        line.split(',').nth(1).unwrap().parse::<f64>().unwrap()
+    };
+    let win_rate = json["metrics"]["mark"]["win_rate"].as_f64().unwrap();
+    assert!((observed(&one, "win_rate") - win_rate).abs() < 1e-12);
+    // Daily returns of the equity that was kept are those of the run's own metrics.
+    let returns = draw(&["--of", "returns", "--block", "3"]).good();
+    for metric in ["sharpe", "total_return", "worst_day"] {
+        let expected = json["metrics"]["mark"][metric].as_f64().unwrap();
+        assert!((observed(&returns, metric) - expected).abs() < 1e-9, "{metric}: {returns:?}");
+    }
+    assert_eq!(ask(&home, "select count(distinct concat(seed, of)) from monte_carlo"), [["3"]], "each once");
+    assert_eq!(home.run(&["monte-carlo", "nobody"]).code, 2);
+
+    // The same returns of a file in both forms, one set good everywhere: no overfitting.
+    let (mut wide, mut long) = (String::from("time,good,bad,worse\n"), String::from("set,time,return\n"));
+    for day in 1..=64 {
+        let noise = f64::from(day % 3) / 100.0;
+        let returns = [("good", 0.05 + noise), ("bad", noise - 0.01), ("worse", noise - 0.02)];
+        let _ = writeln!(wide, "{day},{},{},{}", returns[0].1, returns[1].1, returns[2].1);
+        returns.iter().for_each(|(set, value)| {
+            let _ = writeln!(long, "{set},{day},{value}");
+        });
+    }
+    home.write("wide.csv", &wide);
+    home.write("long.csv", &long);
+    let (wide, long) = (home.run(&["pbo", "wide.csv"]).good(), home.run(&["pbo", "long.csv"]).good());
+    assert_eq!((wide.value("pbo"), wide.value("splits")), ("0.000", "12870"));
+    assert_eq!(wide.out, long.out);
+    let sweep = home.run(&["sweep", "lean.yaml", "--to", "2021-05-01"]).good();
+    let pbo = home.run(&["pbo", sweep.value("run")]).good();
+    assert_eq!(pbo.value("pbo"), sweep.value("pbo"));
+    for (of, expected) in [("nobody", "neither a file nor a sweep"), ("lean.yaml", "lean.yaml")] {
+        let said = home.run(&["pbo", of]);
+        assert!(said.code == 2 && said.err.contains(expected), "{said:?}");
+    }
+}

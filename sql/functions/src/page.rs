@@ -1,0 +1,189 @@
+//! `docs/indicators.md` and `docs/statistics.md`: the pages of all indicators and statistics, made from their lists.
+
+use crate::{
+    call::Called,
+    describe::{self, Description},
+};
+use candleflow_kernels::metrics::{STATISTICS, Series};
+use std::fmt::Write as _;
+
+const HEAD: &str = "# Indicators
+
+This page is made from the registry by `candleflow indicators --page > docs/indicators.md`; a test fails when it is not
+what the registry gives. `candleflow indicators NAME` shows one of them whole, with the range of every parameter;
+`/api/indicators` gives the same to programs.
+
+## How they are called
+
+In a pipeline the window is implied, and calls nest. Parameters come by position or by name:
+
+```yaml
+columns:
+  fast: ema(close, 12)
+  wild: atr(high, low, close, timeperiod => 21)
+  m: macd(close, signalperiod => 5)          # m.macd, m.signal, m.hist; also macd(close).hist, macd(close)['hist']
+  twice: ema(ema(close, 12), 9)
+```
+
+In SQL they are window functions over one series in the order of its time:
+
+```sql
+SELECT symbol, time, ema(close, 12) OVER w, (macd(close, signalperiod => 5) OVER w)['hist']
+FROM klines WINDOW w AS (PARTITION BY symbol ORDER BY time)
+```
+
+- The order must be there, rise, and be a time or a whole number. Two rows of one place in it are an error: they mean that
+  `PARTITION BY symbol` is missing. A frame (`ROWS ...`) is refused: how many rows count is a parameter.
+- A parameter is a constant. A wrong one is an error that names it and its range, before anything is read.
+- A row with a NULL gives NULL and leaves the state as it was; so leading NULLs are skipped. Before its first value, an
+  indicator is NULL.
+- Values are the same to the last bit in a pipeline, live or over history, and in SQL, for any batches.
+
+";
+
+const CLASSES: &str = "## What the columns of the tables say
+
+*First* is the first row with a value, counted from 1, *settled* the row from which values are within 1e-8 of those that a
+longer history gives, *state* the bytes of a saved state; all for the defaults. *Class*:
+
+| class | means |
+|---|---|
+| exact | a finite window of comparisons or elementwise arithmetic: equal to a direct computation to the last bit |
+| epsilon | a finite window with sums: equal within 1e-9 |
+| converging | all of the past, fading |
+| path-dependent | all of the past, never fading: the first row matters for good, so there is no row from which it is settled |
+
+## Heikin-Ashi and Renko
+
+Both are columns with one row per bar, so rules, other indicators and higher timeframes use them as any column:
+
+```yaml
+columns:
+  ha: ha(open, high, low, close)             # ha.open, ha.high, ha.low, ha.close
+  smooth: ema(ha.close, 20)
+  up: ha.close > ha.open
+  brick: renko(close, 100)                   # brick.level, brick.direction (1, -1; 0 before the first), brick.bricks
+  laid: brick.bricks <> 0                    # true on bars that laid bricks
+  turned: brick.direction <> lag(brick.direction, 1)
+```
+
+Orders fill at the market's prices, never at those of Heikin-Ashi or Renko bars. A bar may lay several bricks:
+`brick.bricks` counts them, with their sign. Brick sizes are in the price's unit: a size that follows the market would
+move bricks that were laid already.
+
+";
+
+/// The page.
+pub fn page() -> String {
+    let mut page = HEAD.to_owned();
+    let _ = writeln!(
+        page,
+        "Some names are SQL's too. SQL's meaning stays where it is called as SQL does: `stddev(close) OVER (...)` is the \
+         deviation of\nthe frame, `stddev(close, 20) OVER (...)` the indicator. Always the indicators are\n{}.\n\
+         Functions of one row (`sqrt`, `floor`, `ln`, ...) are plain functions in SQL, without OVER.\n",
+        describe::shared_names()
+    );
+    page += CLASSES;
+    let all: Vec<Description> = describe::all().collect();
+    let mut groups: Vec<&str> = Vec::new();
+    for description in &all {
+        if !groups.contains(&description.group.as_str()) {
+            groups.push(&description.group);
+        }
+    }
+    for group in groups {
+        let some: Vec<&Description> = all.iter().filter(|d| d.group == group).collect();
+        let _ = writeln!(page, "## {group} ({})\n", some.len());
+        page += "| call | what it is | outputs | class | first | settled | state | source |\n";
+        page += "|---|---|---|---|---:|---:|---:|---|\n";
+        for d in some {
+            let outputs: Vec<&str> = d.outputs.iter().map(|o| o.name).collect();
+            let outputs = if outputs == ["value"] { String::new() } else { outputs.join(", ") };
+            let settled = d.settled.map_or("never".to_owned(), |rows| rows.to_string());
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {outputs} | {} | {} | {settled} | {} | {} |",
+                d.usage, d.doc, d.class, d.first_row, d.state_bytes, d.source
+            );
+        }
+        page.push('\n');
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+const STATISTICS_HEAD: &str = "# Metrics of any series
+
+The metrics as SQL aggregates, over whatever a query has: returns, equity, profits of trades. `candleflow metrics FILE` prints
+the same of a file. This page is made from the list in `operators/kernels/src/metrics/statistic.rs`; a test fails when it is
+not what the list gives (`CANDLEFLOW_WRITE_DOCS=1 cargo test -p candleflow-functions page` writes it).
+
+```sql
+-- the Sharpe ratio of a run of one symbol, per day, from its second day on
+SELECT sharpe(ret), sortino(ret, variant => 'empyrical'), value_at_risk(ret, level => 0.01) FROM (
+  SELECT equity / lag(equity) OVER (ORDER BY day) - 1 AS ret FROM (
+    SELECT date_trunc('day', open_time) AS day, last_value(equity ORDER BY time) AS equity
+    FROM equity WHERE run_id = '...' GROUP BY day));
+
+SELECT symbol, max_drawdown_pct(close ORDER BY time) FROM klines GROUP BY symbol;
+
+SELECT symbol, profit_factor(net_pnl), max_loss_streak(net_pnl ORDER BY time, entry_order) FROM trades GROUP BY symbol;
+
+SELECT time, sharpe(ret, 365) OVER (ORDER BY time ROWS 29 PRECEDING) FROM daily   -- of the last 30 returns
+```
+
+- Arguments come by position or by name. `periods` is how many returns a year has.
+- Where *order* is *yes*, the order is part of the question and stands inside the brackets; keys are times or whole numbers
+  that rise, and two rows of one place are an error.
+- Rows in which a column is NULL are left out. A statistic without a value (a zero denominator, too few rows) is NULL.
+- The result has the same bits for any batches and partitions.
+- `variant` follows another library where formulas differ: backtesting.py compounds; empyrical, quantstats and vectorbt share
+  the formulas below.
+
+";
+
+/// The page of statistics.
+pub fn statistics() -> String {
+    let mut page = STATISTICS_HEAD.to_owned();
+    for (series, title) in [
+        (Series::Returns, "Of returns, as fractions"),
+        (Series::ReturnsAndMarket, "Of returns beside those of a market"),
+        (Series::Equity, "Of equity"),
+        (Series::Pnl, "Of profits and losses of trades"),
+    ] {
+        let _ = writeln!(page, "## {title}\n\n| call | formula | order | also |\n|---|---|---|---|");
+        for statistic in STATISTICS.iter().filter(|s| s.series == series) {
+            let alias = if statistic.alias == statistic.name { "" } else { statistic.alias };
+            let order = if statistic.ordered { "yes" } else { "" };
+            let usage = Called::from(statistic).usage();
+            let _ = writeln!(page, "| `{usage}` | {} | {order} | {alias} |", statistic.formula);
+        }
+        page.push('\n');
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_pages_in_docs_are_what_the_lists_give() {
+        for (name, made) in [("indicators.md", super::page()), ("statistics.md", super::statistics())] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+            if std::env::var_os("CANDLEFLOW_WRITE_DOCS").is_some() {
+                std::fs::write(&path, &made).unwrap();
+            }
+            let kept = std::fs::read_to_string(&path).unwrap_or_default();
+            let difference = kept.lines().zip(made.lines()).find(|(a, b)| a != b);
+            assert!(
+                kept == made,
+                "docs/{name} is not what the code gives, first at {difference:?}: \
+                 CANDLEFLOW_WRITE_DOCS=1 cargo test -p candleflow-functions page"
+            );
+        }
+    }
+}
