@@ -13,7 +13,7 @@ fn bars(home: &Home) -> Option<Vec<String>> {
 fn bars_of(home: &Home, symbols: [&str; 3]) -> Option<Vec<String>> {
     let folder = shared()?.join("klines_1m");
     let mut files = Vec::new();
-    for (symbol, rows) in symbols.into_iter().zip([9_000, 9_000, 7_500]) {
+    for (symbol, rows) in symbols.into_iter().zip([9_000, 9_000, 6_250]) {
         let packed = folder.join(format!("{symbol}-1m-20210420-20210520.csv.gz"));
         let output = std::process::Command::new("gzip").args(["-dc"]).arg(packed).output().expect("gzip");
         let text = String::from_utf8(output.stdout).expect("text");

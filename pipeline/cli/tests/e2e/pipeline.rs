@@ -122,7 +122,7 @@ account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, filters: exchange
         assert!(home.run(&["import", "--as", "funding", "rates.csv"]).good().out.contains(added));
     }
     let said = run().good();
-    assert!(said.err.contains("older than what is known of the exchange's filters"), "{said:?}");
+    assert!(said.out.contains("older than what is known of the exchange's filters"), "{said:?}");
     let sql = "select t.qty, t.qty * 0.0001 * 50000 - t.qty * 0.0002 * k.close as due, t.funding from trades t, klines k where k.time = '2021-04-22T16:00:00Z'";
     let row = home.run(&["sql", sql, "--format", "csv"]).good().out;
     let cells: Vec<f64> = row.lines().nth(1).unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();

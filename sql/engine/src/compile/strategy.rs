@@ -214,9 +214,7 @@ impl Compiler<'_> {
     fn expression(&mut self, text: &Text, gives: Gives, gathered: &mut Gathered) -> Option<Expr> {
         let place = place_of(text);
         let expr = self.rewritten(text, Sees::Position)?;
-        // Of symbols that share an account, one may have another number here.
-        let may_differ = gathered.apart && text.value.contains('$');
-        if let Some(number) = number(&expr).filter(|_| !may_differ) {
+        if let Some(number) = number(&expr) {
             if gives == Gives::Truth {
                 self.errors.add(place, format!("a rule must be true or false, found the number {number}"));
                 return None;
@@ -225,7 +223,11 @@ impl Compiler<'_> {
                 self.errors.add(place, format!("expected more than 0, '{}' is {number}", text.value));
                 return None;
             }
-            return Some(Expr::Constant(number));
+            // Of symbols that share an account, one may have another number here.
+            let may_differ = gathered.apart && text.value.contains('$');
+            if !may_differ {
+                return Some(Expr::Constant(number));
+            }
         }
         if program::sees_position(&expr) {
             let mut names = RowNames { compiler: self, gathered, place };

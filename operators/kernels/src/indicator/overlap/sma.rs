@@ -14,28 +14,28 @@ pub(super) const SMA: Indicator =
 /// Mean of the last `n` values.
 #[derive(Clone, Debug)]
 pub(crate) struct Sma {
-    /// What a value counts: 1 / n.
-    share: f64,
+    /// `n`. It divides: a factor of 1 / n would round twice, and show.
+    count: f64,
     sum: Sum,
 }
 
 impl Sma {
     pub(crate) fn new(n: usize) -> Self {
-        Self { share: 1.0 / n as f64, sum: Sum::new(n) }
+        Self { count: n as f64, sum: Sum::new(n) }
     }
 }
 
 impl Step<1, 1> for Sma {
     #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
-        [self.sum.push(x) * self.share]
+        [self.sum.push(x) / self.count]
     }
 
     #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
         self.sum.column(x, y);
         for y in y {
-            *y *= self.share;
+            *y /= self.count;
         }
     }
 }
