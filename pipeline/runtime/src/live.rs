@@ -14,14 +14,13 @@ use tokio_util::sync::CancellationToken;
 /// How often sinks that are not eager commit.
 pub const COMMIT_EVERY: Duration = Duration::from_secs(10);
 
-/// The only task of a process that runs all keys.
-const TASK: usize = 0;
-
 /// What a live run is made of.
 pub struct Live<'r> {
     /// The keys with their operators, in listed order.
     pub keys: Vec<(Symbol, Chain)>,
-    /// Brings the rows of all keys, in order per key.
+    /// The task of each key: keys of one task come in an order that every replay repeats, those of different tasks do not.
+    pub tasks: Vec<usize>,
+    /// Brings the rows of all keys, in order per task.
     pub source: Box<dyn Source>,
     /// The canonical form of the pipeline.
     pub pipeline: &'r str,
@@ -139,7 +138,7 @@ impl Driver<'_, '_> {
     }
 
     async fn give(&mut self, place: usize, given: Given, ended: bool) -> Result<(), RunError> {
-        self.tail.give(self.outlets, place, TASK, given, ended).await
+        self.tail.give(self.outlets, place, self.run.tasks[place], given, ended).await
     }
 
     async fn finish(mut self) -> Result<Outcome, RunError> {

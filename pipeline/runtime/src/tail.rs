@@ -12,7 +12,7 @@ use candleflow_schema::Micros;
 use candleflow_stream::{Given, Notes, OperatorError, Portfolio, portfolio::ALL};
 
 /// The task of a portfolio's orders, trades and equity. Columns keep the task of their key.
-const TASK: usize = 0;
+pub const ACCOUNT_TASK: usize = 0;
 /// The only account of a portfolio.
 const ACCOUNT: usize = 0;
 
@@ -113,7 +113,7 @@ impl Tail {
 
     async fn met(&mut self, outlets: &mut Outlets, met: Given, ended: bool) -> Result<(), RunError> {
         self.notes.add(met.notes);
-        outlets.write_mixed(TASK, met.outputs, ended).await?;
+        outlets.write_mixed(ACCOUNT_TASK, met.outputs, ended).await?;
         self.last.as_mut().map_or(Ok(()), |last| last.push(ACCOUNT, met.steps))
     }
 }

@@ -7,7 +7,8 @@
 //! The border of a symbol is the event time before the first record that the topic holds of it; an empty topic is waited
 //! for. A jump at the border that no coverage explains is a hole: the run stops and names it. What is decided lies in
 //! `_jobs/<job>/handover.json` before the job's first row, put there if absent, and the files of `klines` that it names are
-//! pinned. Every replay of the job uses it: all rows of the lake first, in total order, then the topic.
+//! pinned. Every replay of the job uses it: all rows of the lake first, in total order, then the topic. Symbols of one
+//! partition are one task, with progress of its own: only within a partition does a replay repeat the order of rows.
 
 use super::topic_id;
 use crate::exit::usage;
@@ -39,6 +40,8 @@ pub(crate) struct Sides {
     pub(crate) border: Micros,
     /// The event time of the last bar from the lake; `None` when it gives none.
     pub(crate) last: Option<Micros>,
+    /// The partition of the topic that it is in.
+    pub(crate) partition: i32,
 }
 
 /// What is decided once for a job.
@@ -133,7 +136,9 @@ impl Handover {
             times.extend(held.early.get(symbol).into_iter().flatten());
             let before = &times[..times.partition_point(|t| *t <= from)];
             let begins = super::run::first(before, *warmup);
-            symbols.insert(symbol.to_string(), Sides { begins, border, last: last.filter(|last| *last > begins) });
+            let last = last.filter(|last| *last > begins);
+            let partition = held.partition.get(symbol).copied().unwrap_or(0);
+            symbols.insert(symbol.to_string(), Sides { begins, border, last, partition });
         }
         let decided = Self {
             pipeline: hash(wanted.pipeline),
@@ -176,10 +181,13 @@ fn hash(pipeline: &str) -> String {
 }
 
 /// What the topic holds.
+#[derive(Default)]
 struct Held {
     offsets: BTreeMap<i32, i64>,
     /// Per symbol the event time before its first record.
     border: BTreeMap<Symbol, Micros>,
+    /// The partition that each symbol is in.
+    partition: BTreeMap<Symbol, i32>,
     /// Event times of bars at or before `from`, per symbol: part of the warm-up.
     early: BTreeMap<Symbol, Vec<Micros>>,
 }
@@ -195,7 +203,7 @@ async fn scan(log: &Arc<dyn Log>, wanted: &Wanted<'_>, cancel: &CancellationToke
             None => wait(&mut said, &format!("waiting for the topic {topic}"), cancel).await?,
         }
     };
-    let mut held = Held { offsets: BTreeMap::new(), border: BTreeMap::new(), early: BTreeMap::new() };
+    let mut held = Held::default();
     for partition in 0..partitions {
         held.offsets.insert(partition, log.ends(&topic, partition).await?.first);
     }
@@ -208,7 +216,8 @@ async fn scan(log: &Arc<dyn Log>, wanted: &Wanted<'_>, cancel: &CancellationToke
             () = cancel.cancelled() => return Err(candleflow_runtime::RunError::Cancelled.into()),
             batch = reader.next_batch(50_000, WAIT) => batch?,
         };
-        for record in batch.iter().filter_map(|d| klines::decode(d).ok()).filter(|r| known.contains(r.symbol())) {
+        let records = batch.iter().filter_map(|d| Some((d.partition, klines::decode(d).ok()?)));
+        for (partition, record) in records.filter(|(_, r)| known.contains(r.symbol())) {
             let before = match &record {
                 KlineRecord::Bar(bar) => bar.open_time,
                 KlineRecord::Complete { time, .. } => time - 1,
@@ -216,6 +225,7 @@ async fn scan(log: &Arc<dyn Log>, wanted: &Wanted<'_>, cancel: &CancellationToke
                 KlineRecord::Restated(_) => continue,
             };
             held.border.entry(record.symbol().clone()).or_insert(before);
+            held.partition.entry(record.symbol().clone()).or_insert(partition);
             if record.time() > from {
                 open.remove(record.symbol());
             }

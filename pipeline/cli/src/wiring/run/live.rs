@@ -23,13 +23,16 @@ use crate::{
 };
 use candleflow_config::document::SinkDef;
 use candleflow_lake::Lake;
-use candleflow_runtime::{Live, Outlets, live, outlets::schema_of};
+use candleflow_runtime::{Live, Outlets, live, outlets::schema_of, tail::ACCOUNT_TASK};
 use candleflow_schema::{Clock, Micros, Symbol, SystemClock, time};
 use candleflow_stream::Output;
 use candleflow_topics::{Log, klines};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -97,23 +100,34 @@ pub(crate) async fn on_topic(
     for compiled in &prepared.compiled {
         keys.push((Symbol::from(compiled.symbol.as_str()), prepared.chain(compiled, &binding)?));
     }
+    // What a portfolio's symbols give before they meet in its account keeps the task of its symbol.
+    let task = |(place, symbol): (usize, &Symbol)| match handover.symbols.get(&**symbol) {
+        Some(sides) if !prepared.is_portfolio() => sides.partition as usize,
+        _ => place,
+    };
+    let tasks: Vec<usize> = symbols.iter().enumerate().map(task).collect();
+    let apart: BTreeSet<usize> = tasks.iter().copied().collect();
+    let tasks_of = |output| match prepared.is_portfolio() && output != Output::Columns {
+        true => BTreeSet::from([ACCOUNT_TASK]),
+        false => apart.clone(),
+    };
     let telling = Telling::new(prepared, args.report.is_some());
     let mut outlets = Outlets::new(prepared.keys());
     if !args.dry {
         for output in prepared.tables() {
             let schema = schema_of(output).or_else(|| keys.first().and_then(|(_, c)| c.columns_schema()));
-            // Columns of a portfolio keep the task of their symbol: which symbol comes first does not number them.
-            let tasks = if output == Output::Columns && prepared.is_portfolio() { keys.len() } else { 1 };
-            for task in 0..tasks {
+            for task in tasks_of(output) {
                 attach(lake, &mut outlets, output, task, schema.clone(), &run_id).await?;
             }
         }
         for sink in &prepared.document.sinks {
             if let SinkDef::Topic(topic) = &sink.value {
-                let to_record: klines::ToRecord = Box::new(signals::record);
-                let sink =
-                    klines::TopicSink::new(log.clone(), topic, 1, &format!("{run_id}/{topic}/0"), to_record).await?;
-                outlets.attach(Output::Orders, 0, Box::new(sink), true).await?;
+                for task in tasks_of(Output::Orders) {
+                    let to_record: klines::ToRecord = Box::new(signals::record);
+                    let id = format!("{run_id}/{topic}/{task}");
+                    let sink = klines::TopicSink::new(log.clone(), topic, 1, &id, to_record).await?;
+                    outlets.attach(Output::Orders, task, Box::new(sink), true).await?;
+                }
             }
         }
     }
@@ -121,6 +135,7 @@ pub(crate) async fn on_topic(
     let tail = prepared.tail(&keys.iter().map(|(_, chain)| chain).collect::<Vec<_>>(), &binding)?;
     let run = Live {
         keys,
+        tasks,
         source: telling.tapped(Box::new(source), from),
         pipeline: &prepared.canonical,
         from,
