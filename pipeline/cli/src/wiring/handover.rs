@@ -47,6 +47,8 @@ pub(crate) struct Sides {
 /// What is decided once for a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handover {
+    /// Tells the job from others of its name, in this log or another's lake: its progress in topics goes by it.
+    pub(crate) id: String,
     /// Names the pipeline: the hash of its canonical form.
     pub(crate) pipeline: String,
     /// First event time of the outputs, exclusive.
@@ -141,6 +143,7 @@ impl Handover {
             symbols.insert(symbol.to_string(), Sides { begins, border, last, partition });
         }
         let decided = Self {
+            id: uuid::Uuid::new_v4().simple().to_string(),
             pipeline: hash(wanted.pipeline),
             from,
             klines_version: snapshot.version(),

@@ -359,7 +359,7 @@ fn a_live_run_that_is_killed_goes_on_from_what_it_had_recorded() {
     once.sort_unstable();
     once.dedup();
     assert_eq!(once.len(), count, "a signal was published twice");
-    assert_eq!(placed.good().out.lines().nth(1), Some(count.to_string().as_str()));
+    assert_eq!(placed.good().out.lines().nth(1), Some(count.to_string().as_str()), "each order has its signal");
     let again = home.run(&first);
     assert_eq!(again.code, 2, "{again:?}");
     assert!(again.err.contains("the job again has ended"), "{again:?}");

@@ -124,7 +124,7 @@ pub(crate) async fn on_topic(
             if let SinkDef::Topic(topic) = &sink.value {
                 for task in tasks_of(Output::Orders) {
                     let to_record: klines::ToRecord = Box::new(signals::record);
-                    let id = format!("{run_id}/{topic}/{task}");
+                    let id = format!("{run_id}/{}/{topic}/{task}", handover.id);
                     let sink = klines::TopicSink::new(log.clone(), topic, 1, &id, to_record).await?;
                     outlets.attach(Output::Orders, task, Box::new(sink), true).await?;
                 }
