@@ -1,5 +1,6 @@
 //! Exit codes: 0 done; 1 it failed; 2 the arguments, a file or a setting are wrong; 3 done, but bad input was
-//! quarantined; 4 another process took over; 5 the answer is "no" (a check found a difference); 130 interrupted.
+//! quarantined; 4 another process took over; 5 the answer is "no" (a check found a difference); 130 interrupted;
+//! 141 whoever read the output has gone.
 
 use candleflow_schema::{ConnectorError, Fault};
 use std::{fmt, process::ExitCode};
@@ -14,6 +15,8 @@ pub(crate) const QUARANTINED: u8 = 3;
 pub(crate) const FENCED: u8 = 4;
 /// A check found a difference.
 pub(crate) const DIFFERENT: u8 = 5;
+/// Whoever read the output has gone, as a shell counts SIGPIPE.
+const UNREAD: u8 = 141;
 /// Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -60,8 +63,17 @@ pub(crate) fn again(error: &anyhow::Error) -> anyhow::Error {
 
 /// Prints an error and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if nobody_reads(error) {
+        return ExitCode::from(UNREAD);
+    }
     crate::talk::say(&format!("error: {}", text(error)));
     ExitCode::from(code_of(error))
+}
+
+/// Whether stdout was closed, as `| head` does: there is nobody to tell.
+fn nobody_reads(error: &anyhow::Error) -> bool {
+    let pipe = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<std::io::Error>().is_some_and(pipe)
 }
 
 /// The exit code of an error.

@@ -11,7 +11,13 @@ use arrow::{
 };
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use parquet::arrow::ArrowWriter;
-use std::io::Write;
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Times as RFC 3339 in UTC, whatever the format.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
@@ -20,6 +26,31 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
 pub(crate) struct Output {
     sink: Sink,
     rows: usize,
+    gone: Arc<AtomicBool>,
+}
+
+/// Notes that its reader has gone: the formats' libraries give that as text only.
+struct Noting(Box<dyn Write + Send>, Arc<AtomicBool>);
+
+impl Noting {
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            self.1.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Write for Noting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.0.write(bytes);
+        self.note(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.0.flush();
+        self.note(result)
+    }
 }
 
 enum Sink {
@@ -33,6 +64,8 @@ enum Sink {
 impl Output {
     /// Output of rows of `schema` to `out`.
     pub(crate) fn new(format: Format, schema: SchemaRef, out: Box<dyn Write + Send>) -> anyhow::Result<Self> {
+        let gone = Arc::new(AtomicBool::new(false));
+        let out: Box<dyn Write + Send> = Box::new(Noting(out, gone.clone()));
         let sink = match format {
             Format::Table => Sink::Table(out, schema, Vec::new()),
             Format::Csv => {
@@ -49,12 +82,17 @@ impl Output {
             Format::Arrow => Sink::Arrow(Box::new(StreamWriter::try_new(out, &schema)?)),
             Format::Parquet => Sink::Parquet(Box::new(ArrowWriter::try_new(out, schema, None)?)),
         };
-        Ok(Self { sink, rows: 0 })
+        Ok(Self { sink, rows: 0, gone })
     }
 
     /// The next rows.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
         self.rows += batch.num_rows();
+        let written = self.put(batch);
+        told(&self.gone, written)
+    }
+
+    fn put(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
         match &mut self.sink {
             Sink::Table(_, _, batches) => batches.push(batch.clone()),
             Sink::Csv(writer) => writer.write(batch)?,
@@ -67,7 +105,22 @@ impl Output {
 
     /// No more rows; says how many there were.
     pub(crate) fn finish(self) -> anyhow::Result<usize> {
-        match self.sink {
+        told(&self.gone, self.sink.finish())?;
+        Ok(self.rows)
+    }
+}
+
+/// An error of a reader that has gone as what it is.
+fn told(gone: &AtomicBool, result: anyhow::Result<()>) -> anyhow::Result<()> {
+    match gone.load(Ordering::Relaxed) {
+        true => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+        false => result,
+    }
+}
+
+impl Sink {
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
             Sink::Table(mut out, schema, batches) => writeln!(out, "{}", table(&schema, &batches)?)?,
             Sink::Csv(writer) => writer.into_inner().flush()?,
             Sink::Json(mut writer) => {
@@ -82,7 +135,7 @@ impl Output {
                 writer.into_inner()?.flush()?;
             }
         }
-        Ok(self.rows)
+        Ok(())
     }
 }
 

@@ -12,7 +12,10 @@ use crate::{
         sync, upkeep,
     },
 };
-use candleflow_schema::{Interval, time::DAY};
+use candleflow_schema::{
+    Interval,
+    time::{self, DAY, SECOND},
+};
 use candleflow_topics::{Log, klines};
 use std::{
     process::ExitCode,
@@ -62,7 +65,7 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
         tokio::select! {
             done = &mut task => break done,
             () = tokio::time::sleep(Duration::from_millis(200)) => {
-                work.at(seen.records.load(Ordering::Relaxed), &candleflow_schema::time::format(market.now()));
+                work.at(seen.records.load(Ordering::Relaxed), &time::format(market.now() / SECOND * SECOND));
             }
         }
     };

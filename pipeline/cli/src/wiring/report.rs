@@ -182,7 +182,8 @@ fn cautions(prepared: &Prepared, facts: &Facts) -> Vec<String> {
         cautions.push(format!("{trades:.0} trades: too few for their statistics to mean much"));
     }
     if days < 30.0 {
-        cautions.push(format!("{days:.0} days: what is annualised (cagr, volatility, ratios) means little"));
+        let word = if days < 1.5 { "day" } else { "days" };
+        cautions.push(format!("{days:.0} {word}: what is annualised (cagr, volatility, ratios) means little"));
     }
     cautions
 }

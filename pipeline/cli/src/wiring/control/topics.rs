@@ -49,19 +49,40 @@ pub(crate) async fn peek(
 ) -> anyhow::Result<Vec<PeekedRecord>> {
     let known = log.topic(topic).await?.ok_or_else(|| usage(format!("there is no topic {topic}")))?;
     let count = count.min(MOST);
-    let text = |b: Option<bytes::Bytes>| b.map(|b| String::from_utf8_lossy(&b).into_owned());
     let mut records = Vec::new();
     for partition in 0..known.partitions {
         let ends = log.ends(topic, partition).await?;
-        let start = if first { ends.first } else { (ends.end - count as i64).max(ends.first) };
-        let mut reader = log.reader(topic, &[(partition, Start::Offset(start))]).await?;
-        let mut left = count;
-        while left > 0 && !reader.positions().iter().all(|p| p.at_end) {
-            for one in reader.next_batch(left, WAIT).await?.into_iter().take(left) {
-                let (key, value) = (text(one.record.key), text(one.record.value));
-                records.push(PeekedRecord { partition, offset: one.offset, key, value });
-                left -= 1;
+        let mut back = count as i64;
+        loop {
+            // Markers of transactions take offsets, too: the last records may begin further back than their number.
+            let start = if first { ends.first } else { (ends.end - back).max(ends.first) };
+            let mut found = read(log, topic, partition, start, if first { count } else { MOST }).await?;
+            if found.len() >= count || start == ends.first || back >= MOST as i64 {
+                let before = if first { 0 } else { found.len().saturating_sub(count) };
+                records.extend(found.drain(before..).take(count));
+                break;
             }
+            back = (back * 4).min(MOST as i64);
+        }
+    }
+    Ok(records)
+}
+
+/// Records of a partition from an offset to its end, at most so many.
+async fn read(
+    log: &Arc<dyn Log>,
+    topic: &str,
+    partition: i32,
+    start: i64,
+    most: usize,
+) -> anyhow::Result<Vec<PeekedRecord>> {
+    let text = |b: Option<bytes::Bytes>| b.map(|b| String::from_utf8_lossy(&b).into_owned());
+    let mut reader = log.reader(topic, &[(partition, Start::Offset(start))]).await?;
+    let mut records = Vec::new();
+    while records.len() < most && !reader.positions().iter().all(|p| p.at_end) {
+        for one in reader.next_batch(most - records.len(), WAIT).await? {
+            let (key, value) = (text(one.record.key), text(one.record.value));
+            records.push(PeekedRecord { partition, offset: one.offset, key, value });
         }
     }
     Ok(records)
