@@ -5,15 +5,15 @@
 
 use crate::RunError;
 use arrow::{
-    array::{ArrayRef, Float64Array, RecordBatch, StringArray},
+    array::{ArrayRef, Date32Array, Float64Array, RecordBatch, StringArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use candleflow_kernels::{
-    metrics::{CATALOGUE, Metrics},
+    metrics::{CATALOGUE, DayRow, Group, MetricInfo, Metrics},
     money::Money,
     strategy::Finish,
 };
-use candleflow_schema::{Merge, Micros};
+use candleflow_schema::{Merge, Micros, Symbol};
 use candleflow_stream::{Closes, Step};
 use std::sync::{Arc, LazyLock};
 
@@ -23,6 +23,27 @@ pub static METRICS: LazyLock<SchemaRef> = LazyLock::new(|| {
     fields.extend(CATALOGUE.iter().map(|m| Field::new(m.name, DataType::Float64, true)));
     Arc::new(Schema::new(fields))
 });
+
+/// `metrics_by_day`: one row per day with a bar, of all accounts together; what is a fraction is one of the day before.
+pub static BY_DAY: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let mut fields = vec![Field::new("day", DataType::Date32, false)];
+    let numbers = ["equity", "pnl", "daily_return", "drawdown", "market_return"];
+    fields.extend(numbers.map(|name| Field::new(name, DataType::Float64, true)));
+    Arc::new(Schema::new(fields))
+});
+
+/// `metrics_by_symbol`: one row per symbol with what its own trades and fills gave.
+pub static BY_SYMBOL: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let mut fields = vec![Field::new("symbol", DataType::Utf8, false)];
+    let own = CATALOGUE.iter().filter(|m| of_a_symbol(m));
+    fields.extend(own.map(|m| Field::new(m.name, DataType::Float64, true)));
+    Arc::new(Schema::new(fields))
+});
+
+/// Whether a metric is taken from trades and fills alone, which belong to a symbol.
+fn of_a_symbol(metric: &MetricInfo) -> bool {
+    matches!(metric.group, Group::Trades | Group::Fills)
+}
 
 /// Hears of every bar of every account, in total order: the key's place and the step.
 pub type Watch = Box<dyn FnMut(usize, &Step) + Send>;
@@ -112,8 +133,11 @@ impl Last {
     /// The next step of all keys together.
     fn take(&mut self, key: usize, step: &Step) -> Result<(), RunError> {
         let failed = |e: candleflow_kernels::money::Overflow| RunError::Internal(e.to_string());
-        step.orders.iter().try_for_each(|o| self.metrics.order(o)).map_err(failed)?;
-        step.trades.iter().try_for_each(|t| self.metrics.trade(t)).map_err(failed)?;
+        // An account of one symbol does not know which of the run's that is.
+        let alone = matches!(step.closes, Closes::One(_)).then_some(key);
+        let symbol = |of: u32| alone.unwrap_or(of as usize);
+        step.orders.iter().try_for_each(|o| self.metrics.order_of(symbol(o.symbol), o)).map_err(failed)?;
+        step.trades.iter().try_for_each(|t| self.metrics.trade_of(symbol(t.symbol), t)).map_err(failed)?;
         self.metrics.equity(key, &step.equity);
         match &step.closes {
             Closes::One(close) => self.metrics.market(key, *close),
@@ -135,6 +159,41 @@ impl Last {
             views.push(("closed", closed.values()));
         }
         metrics_rows(&views)
+    }
+
+    /// The rows of `metrics_by_day`.
+    ///
+    /// # Errors
+    /// None that days of a calendar could cause.
+    pub fn days(&self) -> Result<RecordBatch, RunError> {
+        let rows = self.metrics.day_rows();
+        let day = rows.iter().map(|r| i32::try_from(r.day).ok()).collect::<Date32Array>();
+        let column = |of: fn(&DayRow) -> Option<f64>| -> ArrayRef {
+            Arc::new(rows.iter().map(|r| of(r).filter(|x| !x.is_nan())).collect::<Float64Array>())
+        };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(day),
+            column(|r| Some(r.equity)),
+            column(|r| Some(r.pnl)),
+            column(|r| r.ret),
+            column(|r| r.drawdown),
+            column(|r| r.market_ret),
+        ];
+        RecordBatch::try_new(BY_DAY.clone(), columns).map_err(|e| RunError::Internal(e.to_string()))
+    }
+
+    /// The rows of `metrics_by_symbol`: these symbols in listed order.
+    ///
+    /// # Errors
+    /// None that a name per symbol could cause.
+    pub fn symbols(&self, names: &[Symbol]) -> Result<RecordBatch, RunError> {
+        let all: Vec<_> = (0..names.len()).map(|symbol| self.metrics.symbol_values(symbol)).collect();
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(names.iter().map(|n| &**n)))];
+        for (place, _) in CATALOGUE.iter().enumerate().filter(|(_, m)| of_a_symbol(m)) {
+            let values = all.iter().map(|values| values[place].filter(|x| !x.is_nan()));
+            columns.push(Arc::new(values.collect::<Float64Array>()));
+        }
+        RecordBatch::try_new(BY_SYMBOL.clone(), columns).map_err(|e| RunError::Internal(e.to_string()))
     }
 
     /// The statistics so far.

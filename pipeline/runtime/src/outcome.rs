@@ -25,6 +25,9 @@ pub struct Outcome {
     pub inputs: Vec<KeyInput>,
     /// The statistics; empty without a strategy.
     pub metrics: Option<RecordBatch>,
+    /// The same day by day and symbol by symbol, under the names of their tables. They are not part of the digest:
+    /// whatever they say is in equity and trades.
+    pub apart: Vec<(&'static str, RecordBatch)>,
     /// What the engine had less of than it was asked to use.
     pub notes: Notes,
 }
@@ -81,11 +84,13 @@ impl Tally {
 
     /// Digests the metrics and puts everything together. The caller has committed the rows.
     pub(crate) fn outcome(self, tail: Tail, outlets: &mut Outlets, pipeline: &str) -> Result<Outcome, RunError> {
-        let (mut metrics, notes) = (None, tail.notes());
+        let (mut metrics, mut apart, notes) = (None, Vec::new(), tail.notes());
         if let Some(last) = tail.into_last() {
             let rows = last.rows()?;
             outlets.digest("metrics", usize::MAX, &rows, true)?;
             metrics = Some(rows);
+            apart.push(("metrics_by_day", last.days()?));
+            apart.push(("metrics_by_symbol", last.symbols(&outlets.symbols())?));
         }
         Ok(Outcome {
             digest: outlets.value(pipeline),
@@ -96,6 +101,7 @@ impl Tally {
             range: self.range,
             inputs: self.inputs,
             metrics,
+            apart,
             notes,
         })
     }

@@ -14,7 +14,7 @@ use candleflow_schema::{
     ConnectorError, OrdinalBatch, Sink, Symbol,
     digest::{self, Chain, Digest},
 };
-use candleflow_stream::Output;
+use candleflow_stream::{Output, portfolio::ALL};
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
 
@@ -142,6 +142,11 @@ impl Outlets {
         let chain = self.chains.entry((output, last, key));
         let chain = chain.or_insert_with(|| Chain::new(&named(output, last), name, &rows.schema()));
         chain.update(rows).map_err(|e| RunError::Internal(e.to_string()))
+    }
+
+    /// The symbols among the keys, as listed.
+    pub fn symbols(&self) -> Vec<Symbol> {
+        self.keys.iter().filter(|key| ***key != *ALL).cloned().collect()
     }
 
     /// Makes everything written durable.

@@ -120,11 +120,8 @@ the same of a file. This page is made from the list in `operators/kernels/src/me
 not what the list gives (`CANDLEFLOW_WRITE_DOCS=1 cargo test -p candleflow-functions page` writes it).
 
 ```sql
--- the Sharpe ratio of a run of one symbol, per day, from its second day on
-SELECT sharpe(ret), sortino(ret, variant => 'empyrical'), value_at_risk(ret, level => 0.01) FROM (
-  SELECT equity / lag(equity) OVER (ORDER BY day) - 1 AS ret FROM (
-    SELECT date_trunc('day', open_time) AS day, last_value(equity ORDER BY time) AS equity
-    FROM equity WHERE run_id = '...' GROUP BY day));
+-- of a run's daily returns, as its report has it; and what its report has not
+SELECT run_id, sharpe(daily_return), value_at_risk(daily_return, level => 0.01) FROM metrics_by_day GROUP BY run_id;
 
 SELECT symbol, max_drawdown_pct(close ORDER BY time) FROM klines GROUP BY symbol;
 

@@ -110,7 +110,12 @@ impl Metrics {
 
     /// A round trip; open ones do not count.
     pub fn trade(&mut self, row: &TradeRow) -> Result<(), Overflow> {
-        if let Some(trades) = self.by_symbol.get_mut(row.symbol as usize) {
+        self.trade_of(row.symbol as usize, row)
+    }
+
+    /// The same where the account has one symbol only, which is this one of the run's.
+    pub fn trade_of(&mut self, symbol: usize, row: &TradeRow) -> Result<(), Overflow> {
+        if let Some(trades) = self.by_symbol.get_mut(symbol) {
             trades.trade(row)?;
         }
         self.trades.trade(row)
@@ -118,7 +123,12 @@ impl Metrics {
 
     /// What became of an order: fees, turnover, ambiguous fills, rejections.
     pub fn order(&mut self, row: &OrderRow) -> Result<(), Overflow> {
-        if let Some(trades) = self.by_symbol.get_mut(row.symbol as usize) {
+        self.order_of(row.symbol as usize, row)
+    }
+
+    /// The same where the account has one symbol only, which is this one of the run's.
+    pub fn order_of(&mut self, symbol: usize, row: &OrderRow) -> Result<(), Overflow> {
+        if let Some(trades) = self.by_symbol.get_mut(symbol) {
             trades.order(row)?;
         }
         self.trades.order(row)

@@ -35,6 +35,35 @@ fn a_run_gives_the_same_digest_for_any_number_of_threads_and_again() {
     assert_eq!(runs.out.lines().count(), 7, "{runs:?}");
 }
 
+/// What is told by day and by symbol adds up to what is told of the whole, apart or as one account.
+#[test]
+fn days_and_symbols_add_up_to_the_run() {
+    let Some(home) = home_with_bars(&["BTCUSDT", "ETHUSDT", "XRPUSDT", "BTTUSDT"]) else { return };
+    for (name, text) in [("ema.yaml", EMA), ("rotation.yaml", ROTATION)] {
+        home.write(name, text);
+        let said = home.run(&["run", name, "--from", "2021-04-22", "--to", "2021-05-04"]).good();
+        let row = |sql: &str| {
+            let sql = sql.replace("RUN", &format!("run_id = '{}'", said.value("run")));
+            let said = home.run(&["sql", &sql, "--format", "csv"]).good();
+            let cells = said.out.lines().nth(1).unwrap().split(',').map(|c| c.parse().unwrap()).collect::<Vec<f64>>();
+            assert!(cells.iter().all(|c| *c != 0.0), "{said:?}");
+            cells
+        };
+        let near = |a: Vec<f64>, b: Vec<f64>| {
+            let same = a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-9 * b.abs());
+            assert!(same && a.len() == b.len(), "{name}: {a:?} {b:?}");
+        };
+        near(
+            row("select sum(trades), sum(winning_trades), sum(fees), max(largest_win) from metrics_by_symbol where RUN"),
+            row("select trades, winning_trades, fees, largest_win from metrics where RUN and view = 'mark'"),
+        );
+        near(
+            row("select sum(pnl), sharpe(daily_return), max(daily_return), count(*) from metrics_by_day where RUN"),
+            row("select total_pnl, sharpe, best_day, days from metrics where RUN and view = 'mark'"),
+        );
+    }
+}
+
 #[test]
 fn rows_of_a_shorter_run_are_a_prefix_of_a_longer_one() {
     let Some(home) = home_with_bars(&["BTCUSDT", "ETHUSDT"]) else { return };

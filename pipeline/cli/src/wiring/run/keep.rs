@@ -11,6 +11,7 @@ use candleflow_lake::{CommitRule, Lake, Output as LakeOutput, RUN_ID};
 use candleflow_runtime::{Outcome, Outlets};
 use candleflow_schema::{Clock, Micros, SystemClock, time};
 use candleflow_stream::Output;
+use futures::future::try_join_all;
 use std::sync::Arc;
 
 pub(super) async fn attach(
@@ -51,8 +52,12 @@ pub(super) struct Facts {
 /// The metrics, and last of all the `runs` row: rows of a run without it are unfinished.
 pub(super) async fn keep(lake: &Lake, prepared: &Prepared, outcome: &Outcome, facts: &Facts) -> anyhow::Result<()> {
     if let Some(metrics) = outcome.metrics.as_ref().filter(|_| prepared.document.keeps(Table::Metrics)) {
-        let rows = with_run_id(metrics, &facts.run_id)?;
-        lake.append_rows("metrics", &[rows], Some(&format!("{}/metrics", facts.run_id))).await?;
+        let tables = outcome.apart.iter().map(|(table, rows)| (*table, rows)).chain([("metrics", metrics)]);
+        try_join_all(tables.map(|(table, rows)| async move {
+            let rows = with_run_id(rows, &facts.run_id)?;
+            anyhow::Ok(lake.append_rows(table, &[rows], Some(&format!("{}/{table}", facts.run_id))).await?)
+        }))
+        .await?;
     }
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let at =
