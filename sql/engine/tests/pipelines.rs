@@ -47,6 +47,33 @@ const HEAD: &str = "name: a\nsource: { symbols: [BTCUSDT], interval: 1m }\nparam
 const ACCOUNT: &str = "account: { balance: 1000, fees: { maker: 0.1%, taker: 0.1% } }\n";
 
 #[test]
+fn what_a_mistake_brings_with_it_is_not_told() {
+    let text =
+        "columns: { a: 'sma(close, 500000)', b: 'a + 1', m: 'macd(closee)', h: { every: 1h, is: 'smaa(close, 3)' } }
+strategy: { long: { entry: 'close > a AND m.hist > b AND h > 1', stop_loss: { distance: b } }, size: { equity: 10% } }
+";
+    let told = errors(&format!("{HEAD}{text}{ACCOUNT}"));
+    let places: Vec<&str> = told.lines().filter_map(|line| line.split_once(": ")).map(|(place, _)| place).collect();
+    assert_eq!(places, ["p.yaml:4:16", "p.yaml:4:58", "p.yaml:4:89"], "{told}");
+}
+
+#[test]
+fn the_column_that_waits_longest_is_known() {
+    let of = |columns: &str, entry: &str| {
+        let strategy = format!("strategy: {{ long: {{ entry: '{entry}' }}, size: {{ equity: 10% }} }}\n");
+        let text = format!("{HEAD}columns: {{ {columns} }}\n{strategy}{ACCOUNT}");
+        let mut errors = Diagnostics::new("p.yaml");
+        let compiled = compile(&document(&text), "BTCUSDT", &session().state(), &mut errors);
+        compiled.unwrap_or_else(|| panic!("{errors}")).lookback
+    };
+    let named = |name: &str, bars| (Some(name.to_owned()), bars);
+    assert_eq!(of("a: 'close + 1'", "close > a").1, 0);
+    assert_eq!(of("a: 'sma(ema(close, 10), 5)', b: 'a + 1', c: 'rsi(close, 3)'", "c > b"), named("a", 13));
+    assert_eq!(of("a: 'sma(close, 5)', h: { every: 1h, is: 'sma(close, 5)' }", "h > a"), named("h", 240));
+    assert_eq!(of("a: 'sma(close, 5)'", "a > max(high, 20)"), (None, 19));
+}
+
+#[test]
 fn every_mistake_in_a_column_is_told_with_its_place() {
     let columns = "columns:
   a: clsoe + 1

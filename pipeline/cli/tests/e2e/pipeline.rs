@@ -54,7 +54,9 @@ fn days_and_symbols_add_up_to_the_run() {
             assert!(same && a.len() == b.len(), "{name}: {a:?} {b:?}");
         };
         near(
-            row("select sum(trades), sum(winning_trades), sum(fees), max(largest_win) from metrics_by_symbol where RUN"),
+            row(
+                "select sum(trades), sum(winning_trades), sum(fees), max(largest_win) from metrics_by_symbol where RUN",
+            ),
             row("select trades, winning_trades, fees, largest_win from metrics where RUN and view = 'mark'"),
         );
         near(
@@ -98,6 +100,17 @@ fn plans_and_mistakes_are_shown() {
     let said = home.run(&["validate", "bad.yaml"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("bad.yaml:15:19: equity: expected a percentage"), "{said:?}");
+}
+
+#[test]
+fn a_window_longer_than_the_data_is_refused_before_any_work() {
+    let Some(home) = home_with_bars(&["BTCUSDT"]) else { return };
+    let alone = EMA.replace("BTCUSDT, ETHUSDT", "BTCUSDT");
+    home.write("long.yaml", &alone.replace("ETHUSDT: { fast: 8 }", "BTCUSDT: { fast: 42916 }"));
+    let said = home.run(&["run", "long.yaml", "--to", "2021-05-20"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("the column 'fast' has its first value after 42915 bars, and BTCUSDT has"), "{said:?}");
+    assert!(!home.path("data/lake/runs").exists(), "nothing was written");
 }
 
 const ROTATION: &str = include_str!("../../../../examples/rotation.yaml");

@@ -198,7 +198,7 @@ impl Compiler<'_> {
                 let Some((plan, shown, settled)) = self.inner(column) else { return };
                 let hidden = self.hidden_name();
                 let columns: Vec<_> = shown.iter().map(|name| (name.clone(), format!("{hidden}_{name}"))).collect();
-                for ((_, column), settled) in columns.iter().zip(settled) {
+                for ((_, column), (settled, _)) in columns.iter().zip(settled) {
                     // One bucket more, because the first is rarely seen from its beginning.
                     self.settled.insert(column.clone(), settled.map(|bars| (bars + 2) * ratio));
                 }

@@ -111,6 +111,7 @@ impl Many {
                     None => compiler.define(column),
                     Some(every) => compiler.higher(column, every, document.source.interval.value),
                 }
+                compiler.note_failure(&column.name.value);
             }
             compiler.strategy(document, block, account);
             let plan = std::mem::replace(&mut compiler.plan, scan.clone());

@@ -58,6 +58,8 @@ pub struct Compiled {
     pub columns: Vec<(String, Option<usize>)>,
     /// Bars before the first row of a run that its columns and rules need; `None`: all there are.
     pub warmup: Option<usize>,
+    /// The column that needs most bars before its first value, and how many; `None` for the name of what a rule has within.
+    pub lookback: (Option<String>, usize),
     /// Whether the plan trades.
     pub strategy: bool,
 }
@@ -91,6 +93,7 @@ pub fn compile(
             None => compiler.define(column),
             Some(every) => compiler.higher(column, every, document.source.interval.value),
         }
+        compiler.note_failure(&column.name.value);
     }
     let mut strategy = false;
     if let (Some(block), Some(account)) = (&document.strategy, &document.account) {
@@ -100,9 +103,14 @@ pub fn compile(
     compiler.flush(document.name.place);
     let warmup = compiler.warmup();
     let columns = compiler.defined.iter().map(|n| (n.clone(), compiler.settled.get(n).copied().flatten())).collect();
+    let lookback = compiler.longest();
     let plan = compiler.plan;
-    (errors.iter().count() == before).then_some(Compiled { symbol: symbol.to_owned(), plan, columns, warmup, strategy })
+    let compiled = Compiled { symbol: symbol.to_owned(), plan, columns, warmup, lookback, strategy };
+    (errors.iter().count() == before).then_some(compiled)
 }
+
+/// Bars until a column has settled, and before its first value.
+type Reach = (Option<usize>, usize);
 
 struct Compiler<'a> {
     session: &'a SessionState,
@@ -119,10 +127,14 @@ struct Compiler<'a> {
     defined: Vec<String>,
     /// The user's columns that stand further down.
     later: BTreeSet<String>,
+    /// The user's columns that could not be made: what names them is not told again.
+    failed: BTreeSet<String>,
     /// Hidden columns by what they compute.
     known: HashMap<String, String>,
     /// Bars until a column has settled.
     settled: BTreeMap<String, Option<usize>>,
+    /// Bars before a column's first value; what is not here has one at once.
+    lookback: BTreeMap<String, usize>,
     count: usize,
     /// Where columns go instead of the plan, when many parameter sets share them.
     graph: Option<graph::Graph>,
@@ -161,8 +173,10 @@ impl<'a> Compiler<'a> {
             structs: BTreeMap::new(),
             defined: Vec::new(),
             later,
+            failed: BTreeSet::new(),
             known: HashMap::new(),
             settled,
+            lookback: BTreeMap::new(),
             count: 0,
             graph: None,
             aliases: BTreeMap::new(),
@@ -195,6 +209,13 @@ impl<'a> Compiler<'a> {
         format!("__{}", self.count)
     }
 
+    /// Remembers a column that could not be made.
+    fn note_failure(&mut self, name: &str) {
+        if self.visible(name).is_none() {
+            self.failed.insert(name.to_owned());
+        }
+    }
+
     /// A user's column on the source's own timeframe.
     fn define(&mut self, column: &Column) {
         let name = &column.name.value;
@@ -202,11 +223,7 @@ impl<'a> Compiler<'a> {
             self.errors.add(column.name.place, format!("the column '{name}' exists already: choose another name"));
             return;
         }
-        let Some(expr) = self.rewritten(&column.is, Sees::Columns) else {
-            // Known by name, so that later columns do not report it again.
-            self.later.insert(name.clone());
-            return;
-        };
+        let Some(expr) = self.rewritten(&column.is, Sees::Columns) else { return };
         if self.graph.is_some() {
             return self.alias(name, &expr, column.is.place);
         }
@@ -256,7 +273,8 @@ impl<'a> Compiler<'a> {
         let pairs = shown.iter().map(|n| (n.clone(), n.clone())).collect();
         let node = HigherNode { input, every: every.value, inner: plan, shown: pairs, schema };
         self.plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        for (name, settled) in shown.into_iter().zip(settled) {
+        for (name, (settled, lookback)) in shown.into_iter().zip(settled) {
+            self.lookback.insert(name.clone(), lookback * ratio as usize);
             // One bucket more, because the first is rarely seen from its beginning.
             self.settled.insert(name.clone(), settled.map(|bars| (bars + 2) * ratio as usize));
             self.visible.insert(name.clone());
@@ -265,13 +283,15 @@ impl<'a> Compiler<'a> {
         self.later.remove(name);
     }
 
-    /// The plan of a column over bars of its own timeframe, the columns it shows, and when they have settled.
-    fn inner(&mut self, column: &Column) -> Option<(LogicalPlan, Vec<String>, Vec<Option<usize>>)> {
+    /// The plan of a column over bars of its own timeframe, the columns it shows, and when they have settled and have their
+    /// first values.
+    fn inner(&mut self, column: &Column) -> Option<(LogicalPlan, Vec<String>, Vec<Reach>)> {
         let mut inner = Compiler::new(self.session, self.params.clone(), self.errors, BTreeSet::new())?;
         let same = Column { every: None, ..column.clone() };
         inner.define(&same);
         inner.flush(column.is.place);
-        let settled = inner.defined.iter().map(|n| inner.settled.get(n).copied().flatten()).collect();
+        let reach = |n: &String| (inner.settled.get(n).copied().flatten(), inner.lookback.get(n).copied().unwrap_or(0));
+        let settled = inner.defined.iter().map(reach).collect();
         (!inner.defined.is_empty()).then_some((inner.plan, inner.defined, settled))
     }
 
@@ -337,6 +357,8 @@ impl<'a> Compiler<'a> {
         let mut settled = used.iter().map(|u| self.settled.get(u).copied().unwrap_or(Some(0)));
         let settled = settled.try_fold(0, |a, b| b.map(|b| a.max(b)));
         self.settled.insert(name.to_owned(), settled);
+        let lookback = used.iter().filter_map(|u| self.lookback.get(u)).max().copied().unwrap_or(0);
+        self.lookback.insert(name.to_owned(), lookback);
     }
 
     /// A DataFusion expression of type Float64, Boolean, text or time.
@@ -380,12 +402,15 @@ impl<'a> Compiler<'a> {
         let name = self.hidden_name();
         let own = inputs.iter().map(|i| self.settled.get(i).copied().unwrap_or(Some(0)));
         let settled = own.fold(indicator.warmup(&params), |a, b| Some(a? + b?));
+        let before = inputs.iter().filter_map(|i| self.lookback.get(i)).max().copied().unwrap_or(0);
+        let lookback = before + indicator.lookback(&params);
         let several = indicator.outputs.len() > 1;
         let mut outputs = Vec::new();
         let mut exprs = Vec::new();
         for (i, output) in indicator.outputs.iter().enumerate() {
             let column = if several { format!("{name}_{}", output.name) } else { name.clone() };
             self.settled.insert(column.clone(), settled);
+            self.lookback.insert(column.clone(), lookback);
             outputs.push(column.clone());
             if self.graph.is_some() {
                 continue;
@@ -414,6 +439,12 @@ impl<'a> Compiler<'a> {
         }
         self.known.insert(key, name.clone());
         name
+    }
+
+    /// The column that waits longest for its first value, one of the user's if it can be, and how long.
+    fn longest(&self) -> (Option<String>, usize) {
+        let most = self.lookback.values().copied().max().unwrap_or(0);
+        (self.defined.iter().find(|name| self.lookback.get(*name) == Some(&most)).cloned(), most)
     }
 
     /// Bars that every column needs before its values can be trusted.

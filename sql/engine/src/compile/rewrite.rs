@@ -77,8 +77,10 @@ impl VisitorMut for Rewriter<'_, '_, '_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Err((at, message)) = self.replace(expr) {
-            let place = at.map_or(self.text.place, |at| self.text.place.inside(&self.text.value, at));
-            self.compiler.errors.add(place, message);
+            if !message.is_empty() {
+                let place = at.map_or(self.text.place, |at| self.text.place.inside(&self.text.value, at));
+                self.compiler.errors.add(place, message);
+            }
             self.failed = true;
             *expr = Expr::Value(Value::Null.into());
         }
@@ -86,7 +88,7 @@ impl VisitorMut for Rewriter<'_, '_, '_> {
     }
 }
 
-/// Where in the text, if it is known, and what.
+/// Where in the text, if it is known, and what; nothing where it has been told already.
 type Refusal = (Option<usize>, String);
 
 impl Rewriter<'_, '_, '_> {
@@ -134,6 +136,9 @@ impl Rewriter<'_, '_, '_> {
         if name.starts_with("__") && self.compiler.is_hidden(&name) {
             return Ok(name);
         }
+        if self.compiler.failed.contains(&name) {
+            return Err((None, String::new()));
+        }
         self.compiler.visible(&name).ok_or_else(|| {
             let later = self.compiler.later.contains(&name);
             let hint = if later {
@@ -174,6 +179,9 @@ impl Rewriter<'_, '_, '_> {
         let Expr::Identifier(ident) = root else {
             return Err((None, "only an indicator with several outputs has fields".into()));
         };
+        if self.compiler.failed.contains(&ident.value) {
+            return Err((None, String::new()));
+        }
         let Some((indicator, columns)) = self.compiler.structs.get(&ident.value) else {
             return Err((None, format!("'{}' has no fields", ident.value)));
         };

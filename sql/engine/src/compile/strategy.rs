@@ -75,7 +75,8 @@ impl Compiler<'_> {
         let long = block.long.as_ref().map(|s| self.side(s, &mut gathered));
         let short = block.short.as_ref().map(|s| self.side(s, &mut gathered));
         let limits = self.limits(&block.limits, &mut gathered);
-        if self.errors.iter().count() > before {
+        // Rules that name a column that could not be made are missing here, and have been told of.
+        if self.errors.iter().count() > before || !self.failed.is_empty() {
             return;
         }
         let spec = Spec {

@@ -121,7 +121,15 @@ async fn plan(
                 "{symbol}: {warm} bars of warm-up, {needs} wanted: early values still depend on where the data begins"
             ));
         }
-        total += (all.len() - before + warm) as u64;
+        let there = all.len() - before + warm;
+        let (column, needs) = &compiled.lookback;
+        if *needs >= there {
+            let name = column.as_ref().map_or("a rule".to_owned(), |name| format!("the column '{name}'"));
+            return Err(usage(format!(
+                "a window is longer than the data: {name} has its first value after {needs} bars, and {symbol} has {there}: shorten it, or bring more bars"
+            )));
+        }
+        total += there as u64;
         let holes = lake.gaps(&symbol, interval, Range { from: begins, to }, &at).await?;
         let unknown: Vec<_> = holes.iter().filter(|g| g.kind == GapKind::Unknown).collect();
         if let Some(gap) = unknown.first() {
