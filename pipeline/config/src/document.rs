@@ -8,7 +8,10 @@ pub use account::{Account, Filters};
 pub use strategy::{EntryRule, ExitRule, Level, Limits, Order, Side, Size, Strategy, Target, Targets, Trailing};
 
 use crate::{diagnostics::Place, research::Research};
-use candleflow_kernels::strategy::{Fills, Profile};
+use candleflow_kernels::{
+    metrics::Variant,
+    strategy::{Fills, Profile},
+};
 use candleflow_schema::Interval;
 use std::collections::BTreeMap;
 
@@ -56,6 +59,8 @@ pub struct Document {
     pub detail: Option<Located<Interval>>,
     /// Whose habits were the defaults.
     pub profile: Option<Located<Profile>>,
+    /// The library by whose formulas the metrics are computed as well.
+    pub variant: Option<Variant>,
     /// Which outputs are kept.
     pub sinks: Vec<Located<SinkDef>>,
     /// Which runs there are beside a plain one.

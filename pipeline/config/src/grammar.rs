@@ -11,7 +11,7 @@ pub use strategy::{
     VOLATILITY,
 };
 
-use crate::words::{PROFILE, names};
+use crate::words::{PROFILE, VARIANT, names};
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +115,7 @@ pub static PIPELINE: Block = block(
         may("strategy", Holds::Block(&STRATEGY), "What is traded."),
         may("account", Holds::Block(&ACCOUNT), "With what it is traded; required with `strategy`."),
         may("fills", Holds::Block(&FILLS), "How orders are filled."),
+        may("metrics", Holds::Block(&METRICS), "How the statistics of a run are computed."),
         may("sweep", Holds::Block(&SWEEP), "Which parameter sets `candleflow sweep` runs; a plain run ignores it."),
         may(
             "walk_forward",
@@ -133,6 +134,16 @@ pub static PIPELINE: Block = block(
             "Which outputs are kept: columns, orders, trades, equity, metrics, { topic: NAME }. Without it trades, equity and metrics, or columns where there is no strategy.",
         ),
     ],
+);
+
+/// `metrics`.
+pub static METRICS: Block = block(
+    "metrics",
+    &[must(
+        "variant",
+        Holds::OneOf(&names(&VARIANT)),
+        "The library by whose formulas they are computed as well: one more row of the table `metrics`, whose `view` is its name.",
+    )],
 );
 
 /// `source`.

@@ -20,6 +20,7 @@ use crate::{
     node::{self, Key, Kind, Node},
     words,
 };
+use candleflow_kernels::metrics::Variant;
 use candleflow_schema::Interval;
 use std::collections::BTreeMap;
 
@@ -128,6 +129,7 @@ impl Reader {
         let account = top.get("account").map(|n| self.account(n));
         let (fills, detail) = self.fills(top.get("fills"));
         let sinks = self.sinks(top.get("sinks"), strategy.is_some());
+        let variant = top.get("metrics").and_then(|n| self.variant(n, strategy.is_some()));
         let research = self.research(&top, &params, strategy.is_some());
         if strategy.is_some() && account.is_none() {
             let place = top.map.get("strategy").map_or(top.place, |(k, _)| k.place);
@@ -174,6 +176,7 @@ impl Reader {
             fills,
             detail,
             profile,
+            variant,
             sinks,
             research,
         })
@@ -319,6 +322,14 @@ impl Reader {
             }
         }
         columns
+    }
+
+    fn variant(&mut self, node: &Node, strategy: bool) -> Option<Variant> {
+        let entries = self.block(&grammar::METRICS, node)?;
+        if !strategy {
+            self.errors.add(node.place, "metrics are of a strategy, and there is none: remove them, or add one");
+        }
+        self.choice(entries.get("variant")?, "variant", &words::VARIANT)
     }
 
     fn sinks(&mut self, node: Option<&Node>, strategy: bool) -> Vec<Located<SinkDef>> {

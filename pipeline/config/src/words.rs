@@ -1,6 +1,7 @@
 //! The words of the file that stand for a choice of the engine, each table used by the reader, the schema, the canonical
 //! form and `explain`.
 
+use candleflow_kernels::metrics::Variant;
 use candleflow_kernels::strategy::{
     AtEnd, Clamp, CooldownAfter, EntryBarStops, FillAt, Insufficient, Legs, LevelsFrom, LimitFill, MarginMode,
     Matching, OnOpposite, Path, Profile, PyramidExits, Resting, Scope, SizedAt, ZeroVolume,
@@ -57,6 +58,13 @@ pub(crate) const COOLDOWN_AFTER: Words<CooldownAfter, 3> =
     [("any", CooldownAfter::Any), ("loss", CooldownAfter::Loss), ("stop", CooldownAfter::Stop)];
 pub(crate) const PYRAMID_EXITS: Words<PyramidExits, 2> =
     [("position", PyramidExits::Position), ("per_entry", PyramidExits::PerEntry)];
+pub(crate) const VARIANT: Words<Variant, 5> = [
+    ("backtesting_py", Variant::BacktestingPy),
+    ("empyrical", Variant::Empyrical),
+    ("quantstats", Variant::Quantstats),
+    ("vectorbt", Variant::Vectorbt),
+    ("freqtrade", Variant::Freqtrade),
+];
 pub(crate) const MATCH: Words<Matching, 2> = [("fifo", Matching::Fifo), ("lifo", Matching::Lifo)];
 
 pub(crate) const PROFILE: Words<Profile, 4> = [

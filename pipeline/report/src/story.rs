@@ -35,6 +35,8 @@ pub struct Facts {
     pub warnings: Vec<String>,
     /// The metrics by view, in the order of the catalogue.
     pub views: Vec<(String, Vec<Option<f64>>)>,
+    /// The metrics by another library's formulas, under its name.
+    pub library: Option<(String, Vec<Option<f64>>)>,
     /// Rows by output.
     pub rows: Vec<(String, u64)>,
     /// Output, symbol, rows and digest of every chain.

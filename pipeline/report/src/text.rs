@@ -7,7 +7,7 @@ use crate::{
     story::{Facts, Story},
     trades::Sums,
 };
-use candleflow_kernels::metrics::{CATALOGUE, metric_index};
+use candleflow_kernels::metrics::{CATALOGUE, MetricInfo, metric_index};
 use std::fmt::Write as _;
 
 /// Columns of a terminal.
@@ -88,6 +88,7 @@ fn figures(out: &mut String, facts: &Facts, width: usize) {
     }
     out.push('\n');
     closed(out, facts, width);
+    library(out, facts, width);
 }
 
 /// What the run would have come to if open trades had been closed at its end.
@@ -101,6 +102,17 @@ fn closed(out: &mut String, facts: &Facts, width: usize) {
         });
     let said = said.collect::<Vec<_>>().join(", ");
     wrapped(out, "", &format!("With open trades {view} at the end: {said}"), width);
+    out.push('\n');
+}
+
+/// The same by another library's formulas, if it was asked for.
+fn library(out: &mut String, facts: &Facts, width: usize) {
+    let Some((name, values)) = &facts.library else { return };
+    let of = |(metric, value): (&MetricInfo, &Option<f64>)| {
+        value.map(|value| format!("{} {}", metric.name, figure(value, metric.unit)))
+    };
+    let said = CATALOGUE.iter().zip(values).filter_map(of).collect::<Vec<_>>().join(", ");
+    wrapped(out, "", &format!("By the formulas of {name}: {said}"), width);
     out.push('\n');
 }
 

@@ -9,7 +9,7 @@ use arrow::{
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use candleflow_kernels::{
-    metrics::{CATALOGUE, DayRow, Group, MetricInfo, Metrics},
+    metrics::{CATALOGUE, DayRow, Group, MetricInfo, Metrics, Variant},
     money::Money,
     strategy::Finish,
 };
@@ -53,6 +53,7 @@ pub struct Last {
     merge: Merge<Step>,
     metrics: Metrics,
     watch: Option<Watch>,
+    variant: Option<Variant>,
     finishes: Vec<Option<Finish>>,
 }
 
@@ -63,6 +64,7 @@ impl Last {
             merge: Merge::new(keys),
             metrics: Metrics::new(&vec![balance; keys], keys),
             watch: None,
+            variant: None,
             finishes: vec![None; keys],
         }
     }
@@ -87,6 +89,12 @@ impl Last {
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {
         Self { watch: Some(watch), ..self }
+    }
+
+    /// With the statistics of this library as well.
+    #[must_use]
+    pub fn by(self, variant: Option<Variant>) -> Self {
+        Self { variant, ..self }
     }
 
     /// Takes what a key's chain gave.
@@ -159,6 +167,18 @@ impl Last {
             views.push(("closed", closed.values()));
         }
         metrics_rows(&views)
+    }
+
+    /// One more row of `metrics`: what the library gives, under the names that its metrics have here.
+    ///
+    /// # Errors
+    /// As [`metrics_rows`].
+    pub fn library(&self) -> Result<Option<RecordBatch>, RunError> {
+        let Some(variant) = self.variant else { return Ok(None) };
+        let found = self.metrics.variant_values(variant);
+        let value = |name| found.iter().find(|(known, _)| *known == name).and_then(|(_, value)| *value);
+        let values = CATALOGUE.iter().map(|metric| value(metric.name)).collect();
+        metrics_rows(&[(variant.name(), values)]).map(Some)
     }
 
     /// The rows of `metrics_by_day`.

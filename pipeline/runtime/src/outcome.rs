@@ -25,6 +25,8 @@ pub struct Outcome {
     pub inputs: Vec<KeyInput>,
     /// The statistics; empty without a strategy.
     pub metrics: Option<RecordBatch>,
+    /// The same by the formulas of the library that was asked for; not part of the digest, which is of what happened.
+    pub library: Option<RecordBatch>,
     /// The same day by day and symbol by symbol, under the names of their tables. They are not part of the digest:
     /// whatever they say is in equity and trades.
     pub apart: Vec<(&'static str, RecordBatch)>,
@@ -84,11 +86,12 @@ impl Tally {
 
     /// Digests the metrics and puts everything together. The caller has committed the rows.
     pub(crate) fn outcome(self, tail: Tail, outlets: &mut Outlets, pipeline: &str) -> Result<Outcome, RunError> {
-        let (mut metrics, mut apart, notes) = (None, Vec::new(), tail.notes());
+        let (mut metrics, mut library, mut apart, notes) = (None, None, Vec::new(), tail.notes());
         if let Some(last) = tail.into_last() {
             let rows = last.rows()?;
             outlets.digest("metrics", usize::MAX, &rows, true)?;
             metrics = Some(rows);
+            library = last.library()?;
             apart.push(("metrics_by_day", last.days()?));
             apart.push(("metrics_by_symbol", last.symbols(&outlets.symbols())?));
         }
@@ -101,6 +104,7 @@ impl Tally {
             range: self.range,
             inputs: self.inputs,
             metrics,
+            library,
             apart,
             notes,
         })

@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::Context;
 use arrow::{
-    array::{Array, AsArray},
+    array::{Array, AsArray, RecordBatch},
     datatypes::Float64Type,
 };
 use candleflow_kernels::{
@@ -52,7 +52,8 @@ impl Report {
             range: outcome.range,
             bars: outcome.bars,
             warnings,
-            views: views(&outcome),
+            views: outcome.metrics.as_ref().map(views).unwrap_or_default(),
+            library: outcome.library.as_ref().and_then(|rows| views(rows).pop()),
             rows: outcome.rows.iter().map(|(output, rows)| ((*output).to_owned(), *rows)).collect(),
             chains: outcome.chains.iter().map(|(o, k, n, d)| (o.clone(), k.clone(), *n, d.to_string())).collect(),
             digest: outcome.digest.to_string(),
@@ -104,7 +105,7 @@ impl Report {
     /// Prints it as one JSON object.
     pub(crate) fn show_json(&self) -> anyhow::Result<()> {
         self.facts.warnings.iter().for_each(|w| say(&format!("warning: {w}")));
-        let metrics = self.facts.views.iter().map(|(view, values)| {
+        let metrics = self.facts.views.iter().chain(&self.facts.library).map(|(view, values)| {
             let values: serde_json::Map<_, _> =
                 CATALOGUE.iter().zip(values).map(|(m, v)| (m.name.to_owned(), json!(v))).collect();
             (view.clone(), serde_json::Value::Object(values))
@@ -142,9 +143,8 @@ fn width() -> Width {
     given.or_else(|| seen().map(|(_, columns)| usize::from(columns))).map_or_else(Width::default, Width)
 }
 
-/// The metrics of each view: as marked, and closed.
-fn views(outcome: &Outcome) -> Vec<(String, Vec<Option<f64>>)> {
-    let Some(rows) = &outcome.metrics else { return Vec::new() };
+/// The metrics of each view.
+fn views(rows: &RecordBatch) -> Vec<(String, Vec<Option<f64>>)> {
     let names = rows.column(0).as_string::<i32>();
     let value = |metric: usize, row: usize| {
         let column = rows.column(metric + 1).as_primitive::<Float64Type>();

@@ -67,6 +67,28 @@ fn days_and_symbols_add_up_to_the_run() {
 }
 
 #[test]
+fn metrics_by_another_librarys_formulas_are_one_more_view() {
+    let Some(home) = home_with_bars(&["BTCUSDT", "ETHUSDT"]) else { return };
+    let run = |name: &str, text: &str| {
+        home.write(name, text);
+        home.run(&["run", name, "--from", "2021-04-22", "--to", "2021-05-04"]).good()
+    };
+    let plain = run("plain.yaml", EMA);
+    let said = run("empyrical.yaml", &format!("{EMA}metrics: {{ variant: empyrical }}\n"));
+    assert_eq!(plain.value("digest"), said.value("digest"), "what happened is the same");
+    assert!(said.out.contains("By the formulas of empyrical: total_return"), "{said:?}");
+    let of = |sql: &str| {
+        let sql = sql.replace("RUN", &format!("run_id = '{}'", said.value("run")));
+        home.run(&["sql", &sql, "--format", "csv"]).good().out.lines().nth(1).map(str::to_owned)
+    };
+    let theirs = "select sharpe, sortino, trades is null from metrics where view = 'empyrical' and RUN";
+    let ours = "select sharpe(daily_return, 252, variant => 'empyrical'), sortino(daily_return, 252, variant => 'empyrical'), true from metrics_by_day where RUN";
+    assert!(of(theirs).is_some_and(|values| values.ends_with("true") && values.starts_with('-')));
+    assert_eq!(of(theirs), of(ours));
+    assert_eq!(of("select count(*) from metrics where RUN").as_deref(), Some("3"));
+}
+
+#[test]
 fn rows_of_a_shorter_run_are_a_prefix_of_a_longer_one() {
     let Some(home) = home_with_bars(&["BTCUSDT", "ETHUSDT"]) else { return };
     home.write("ema.yaml", EMA);

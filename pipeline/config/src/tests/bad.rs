@@ -35,6 +35,8 @@ const BAD: &[&[(&str, &str)]] = &[
     &[("fills.entry_bar_stops", "'true'")],
     &[("fills.at_end", "last open")],
     &[("fills.limit_fills", "touch")],
+    &[("metrics", "sharpe")],
+    &[("metrics.variant", "pyfolio")],
     &[("strategy.size", "10%")],
     &[("strategy.size", "{ equity: 0% }")],
     &[("strategy.size", "{ equity: 150% }")],

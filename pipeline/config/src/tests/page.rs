@@ -29,6 +29,7 @@ const BLOCKS: &[(&str, &Block)] = &[
     ("filters", &g::FILTERS),
     ("funding", &g::FUNDING),
     ("fills", &g::FILLS),
+    ("metrics", &g::METRICS),
     ("sweep", &g::SWEEP),
     ("range", &g::RANGE),
     ("random", &g::RANDOM),

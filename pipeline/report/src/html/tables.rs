@@ -3,11 +3,12 @@
 use super::{escape, maybe_percent, sign, signed_money};
 use crate::{
     calendar::{MONTHS, minute},
-    figures::{days, grouped, money, percent},
+    figures::{days, figure, grouped, money, percent},
     groups::{groups, views},
     story::{Facts, Story},
     trades::Sums,
 };
+use candleflow_kernels::metrics::CATALOGUE;
 use std::fmt::Write as _;
 
 /// Rows of a table of symbols or reasons, at most.
@@ -129,6 +130,18 @@ pub(super) fn metrics(out: &mut String, facts: &Facts) {
             let cells: String = line.values.iter().map(|v| format!("<td>{v}</td>")).collect();
             let formula = escape(line.metric.formula);
             let _ = writeln!(out, "<tr title=\"{formula}\"><th>{}</th>{cells}</tr>", line.metric.name);
+        }
+        *out += "</tbody></table>";
+    }
+    if let Some((name, values)) = &facts.library {
+        let _ = writeln!(
+            out,
+            "<table><thead><tr><th>by the formulas of {}</th><th></th></tr></thead><tbody>",
+            escape(name)
+        );
+        for (metric, value) in CATALOGUE.iter().zip(values) {
+            let Some(value) = value else { continue };
+            let _ = writeln!(out, "<tr><th>{}</th><td>{}</td></tr>", metric.name, figure(*value, metric.unit));
         }
         *out += "</tbody></table>";
     }

@@ -98,6 +98,7 @@ pub(crate) fn example() -> (Facts, Story) {
             "BTCUSDT: 3 bars of warm-up, 78 bars wanted: early values still depend on where the data begins".into(),
         ],
         views: vec![("mark".into(), (0..CATALOGUE.len()).map(|i| Some(i as f64 * 1234.5 - 9_000.0)).collect())],
+        library: Some(("quantstats".into(), (0..CATALOGUE.len()).map(|i| (i % 3 > 0).then_some(0.25)).collect())),
         rows: vec![("equity".into(), 12_000), ("trades".into(), 240)],
         chains: vec![("equity".into(), "BTCUSDT".into(), 6_000, "ab".repeat(32))],
         digest: "cd".repeat(32),

@@ -4,6 +4,7 @@ use super::{inputs::Inputs, prepare::Prepared};
 use anyhow::Context;
 use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    compute::concat_batches,
     datatypes::{Field, Schema},
 };
 use candleflow_config::document::Table;
@@ -52,7 +53,8 @@ pub(super) struct Facts {
 /// The metrics, and last of all the `runs` row: rows of a run without it are unfinished.
 pub(super) async fn keep(lake: &Lake, prepared: &Prepared, outcome: &Outcome, facts: &Facts) -> anyhow::Result<()> {
     if let Some(metrics) = outcome.metrics.as_ref().filter(|_| prepared.document.keeps(Table::Metrics)) {
-        let tables = outcome.apart.iter().map(|(table, rows)| (*table, rows)).chain([("metrics", metrics)]);
+        let metrics = concat_batches(&metrics.schema(), [metrics].into_iter().chain(&outcome.library))?;
+        let tables = outcome.apart.iter().map(|(table, rows)| (*table, rows)).chain([("metrics", &metrics)]);
         try_join_all(tables.map(|(table, rows)| async move {
             let rows = with_run_id(rows, &facts.run_id)?;
             anyhow::Ok(lake.append_rows(table, &[rows], Some(&format!("{}/{table}", facts.run_id))).await?)

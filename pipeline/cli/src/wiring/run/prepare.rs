@@ -71,10 +71,10 @@ impl Prepared {
     /// What stands behind the chains: an account for all of them or for each, and the statistics.
     pub(crate) fn tail(&self, chains: &[&Chain], binding: &Binding) -> anyhow::Result<Tail> {
         let Some(account) = &self.document.account else { return Ok(Tail::default()) };
-        let (count, balance) = (self.compiled.len(), account.terms.balance);
+        let (count, balance, variant) = (self.compiled.len(), account.terms.balance, self.document.variant);
         Ok(match portfolio(&self.compiled, chains, binding)? {
-            Some(portfolio) => Tail::portfolio(portfolio, Last::portfolio(count, balance)),
-            None => Tail::from(Some(Last::new(count, balance))),
+            Some(portfolio) => Tail::portfolio(portfolio, Last::portfolio(count, balance).by(variant)),
+            None => Tail::from(Some(Last::new(count, balance).by(variant))),
         })
     }
 
