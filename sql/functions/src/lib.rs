@@ -19,7 +19,7 @@ mod window;
 pub use call::{Arguments, CallError, Called};
 pub use describe::Description;
 pub use names::{NameError, complete, indicator};
-pub use page::{page, statistics};
+pub use page::{metrics, page, statistics};
 pub use scalar::functions as scalars;
 
 use aggregate::Aggregate;

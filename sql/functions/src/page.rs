@@ -4,7 +4,7 @@ use crate::{
     call::Called,
     describe::{self, Description},
 };
-use candleflow_kernels::metrics::{STATISTICS, Series};
+use candleflow_kernels::metrics::{CATALOGUE, Group, STATISTICS, Series, Unit};
 use std::fmt::Write as _;
 
 const HEAD: &str = "# Indicators
@@ -163,13 +163,63 @@ pub fn statistics() -> String {
     page
 }
 
+const METRICS_HEAD: &str = "# Metrics of a run
+
+Every run with a strategy has a row of `metrics` per view: `mark`, with open trades at the last price, and `closed`, as if they
+had been closed there with fee and slippage. `metrics_by_day` has a row per day, `metrics_by_symbol` those of trades and fills
+per symbol. A ratio with a zero denominator is NULL. With `metrics: { variant: quantstats }` in the file, one more view has
+what that library gives. The same formulas over any series are in [statistics.md](statistics.md).
+
+This page is made from the catalogue in `operators/kernels/src/metrics/catalogue.rs`; a test fails when it is not what the
+catalogue gives (`CANDLEFLOW_WRITE_DOCS=1 cargo test -p candleflow-functions page` writes it).
+
+";
+
+/// The page of a run's metrics.
+pub fn metrics() -> String {
+    let mut page = METRICS_HEAD.to_owned();
+    for group in Group::ALL {
+        let _ = writeln!(page, "## {}\n\n{}.\n", group.name(), sentence(group.convention()));
+        let _ = writeln!(page, "| metric | unit | formula | source |\n|---|---|---|---|");
+        for metric in CATALOGUE.iter().filter(|m| m.group == group) {
+            let unit = match metric.unit {
+                Unit::Money => "quote asset",
+                Unit::Fraction => "fraction",
+                Unit::FractionPerYear => "fraction a year",
+                Unit::Ratio => "ratio",
+                Unit::Probability => "probability",
+                Unit::Days => "days",
+                Unit::Bars => "bars",
+                Unit::Count => "count",
+                Unit::Number => "number",
+            };
+            let _ = writeln!(page, "| `{}` | {unit} | {} | {} |", metric.name, metric.formula, metric.source);
+        }
+        page.push('\n');
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+/// With a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     #[test]
     fn the_pages_in_docs_are_what_the_lists_give() {
-        for (name, made) in [("indicators.md", super::page()), ("statistics.md", super::statistics())] {
+        let pages = [
+            ("indicators.md", super::page()),
+            ("statistics.md", super::statistics()),
+            ("metrics.md", super::metrics()),
+        ];
+        for (name, made) in pages {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
             if std::env::var_os("CANDLEFLOW_WRITE_DOCS").is_some() {
                 std::fs::write(&path, &made).unwrap();
