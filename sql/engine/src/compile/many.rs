@@ -105,14 +105,7 @@ impl Many {
                 .filter(|(axis, _)| own.is_none_or(|own| !own.contains_key(&axis.name.value)));
             compiler.params.extend(moved.map(|(axis, value)| (axis.name.value.clone(), value.value)));
             compiler.begin_set(document, place);
-            for column in &document.columns {
-                compiler.later.remove(&column.name.value);
-                match &column.every {
-                    None => compiler.define(column),
-                    Some(every) => compiler.higher(column, every, document.source.interval.value),
-                }
-                compiler.note_failure(&column.name.value);
-            }
+            compiler.columns(document);
             compiler.strategy(document, block, account);
             let plan = std::mem::replace(&mut compiler.plan, scan.clone());
             let plan = compiler.set_plan(&plan);

@@ -87,14 +87,7 @@ pub fn compile(
     let before = errors.iter().count();
     let later = document.columns.iter().map(|c| c.name.value.clone()).collect();
     let mut compiler = Compiler::new(session, document.params_of(symbol), errors, later)?;
-    for column in &document.columns {
-        compiler.later.remove(&column.name.value);
-        match &column.every {
-            None => compiler.define(column),
-            Some(every) => compiler.higher(column, every, document.source.interval.value),
-        }
-        compiler.note_failure(&column.name.value);
-    }
+    compiler.columns(document);
     let mut strategy = false;
     if let (Some(block), Some(account)) = (&document.strategy, &document.account) {
         compiler.strategy(document, block, account);
@@ -209,10 +202,18 @@ impl<'a> Compiler<'a> {
         format!("__{}", self.count)
     }
 
-    /// Remembers a column that could not be made.
-    fn note_failure(&mut self, name: &str) {
-        if self.visible(name).is_none() {
-            self.failed.insert(name.to_owned());
+    /// The user's columns, in the order of the file.
+    fn columns(&mut self, document: &Document) {
+        for column in &document.columns {
+            let name = &column.name.value;
+            self.later.remove(name);
+            match &column.every {
+                None => self.define(column),
+                Some(every) => self.higher(column, every, document.source.interval.value),
+            }
+            if self.visible(name).is_none() {
+                self.failed.insert(name.clone());
+            }
         }
     }
 
