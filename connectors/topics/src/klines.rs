@@ -5,7 +5,7 @@
 //! value that cannot be read is handed to `bad` with its place and passed over: bad input is not an error of a pipeline.
 
 use crate::{
-    Delivered, Log, Outgoing, Reader, Record, Result, Start, TopicConfig, Writer, latest_by_key,
+    Delivered, Log, Outgoing, Reader, Record, Result, Start, TopicConfig, Writer, latest_up_to_now,
     limits::MAX_READ_RECORDS,
 };
 use arrow::array::RecordBatch;
@@ -188,8 +188,9 @@ impl TopicSink {
 impl Sink for TopicSink {
     async fn progress(&mut self) -> std::result::Result<u64, ConnectorError> {
         // The writer comes first: what an earlier owner had open is settled before the progress is read.
-        self.writer = Some(self.log.writer(Some(&self.id)).await?);
-        let latest = latest_by_key(&*self.log, PROGRESS).await?;
+        let mut writer = self.log.writer(Some(&self.id)).await?;
+        let latest = latest_up_to_now(&*self.log, &mut *writer, &self.progress, &self.id).await?;
+        self.writer = Some(writer);
         let value = latest.get(self.id.as_bytes()).and_then(|v| std::str::from_utf8(v).ok()?.parse().ok());
         self.next = value.unwrap_or(0);
         Ok(self.next)

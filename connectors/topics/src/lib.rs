@@ -57,5 +57,5 @@ pub use error::{Error, Fault, Result};
 pub use kafka::{Kafka, KafkaConfig};
 pub use log::{Creation, Ends, GroupOffset, Log, Position, Reader, Start, TopicConfig, TopicInfo, Writer};
 pub use partitioner::{murmur2, partition_for};
-pub use read::{latest_by_key, read_to_end};
+pub use read::{latest_by_key, latest_up_to_now, read_to_end};
 pub use record::{Delivered, Outgoing, Record, Route};

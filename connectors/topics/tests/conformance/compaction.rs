@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use candleflow_topics::{Error, Fault, Outgoing, Record, Start, TopicConfig, latest_by_key, limits};
+use candleflow_topics::{Error, Fault, Outgoing, Record, Start, TopicConfig, latest_by_key, latest_up_to_now, limits};
 
 use crate::support::{T0, both, embedded, value};
 
@@ -39,6 +39,21 @@ async fn the_latest_value_of_every_key_is_found() {
         assert_eq!(latest_by_key(&*t.log, &topic).await.unwrap(), expected, "{}", t.name);
         let missing = latest_by_key(&*t.log, &t.name("nowhere")).await.unwrap_err();
         assert!(matches!(missing, Error::UnknownTopic { .. }));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_before_a_mark_is_found() {
+    both(async |t| {
+        let topic = t.topic_with("marked", 1, &TopicConfig::compacted()).await;
+        let mut writer = t.log.writer(Some(&t.name("marking"))).await.unwrap();
+        for n in 0..20 {
+            writer.append(vec![Outgoing::to(&topic, 0, Record::new("k", format!("{n}"), T0))]).await.unwrap();
+            let found = latest_up_to_now(&*t.log, &mut *writer, &topic, "marking").await.unwrap();
+            assert_eq!(found[&b"k"[..]], format!("{n}"), "{}", t.name);
+            assert_eq!(found.len(), 2, "{}: one mark", t.name);
+        }
     })
     .await;
 }

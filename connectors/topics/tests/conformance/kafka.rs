@@ -1,8 +1,12 @@
 //! What only a real cluster can show, with raw clients beside ours.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use candleflow_topics::{Ends, Error, Kafka, KafkaConfig, Log, Outgoing, Record, Start, TopicConfig, partition_for};
+use candleflow_topics::{
+    Ends, Error, Kafka, KafkaConfig, Log, Outgoing, Record, Start, TopicConfig, latest_by_key, latest_up_to_now,
+    partition_for,
+};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -55,6 +59,31 @@ async fn open_and_aborted_transactions_are_invisible() {
     // Markers take offsets: they rise and are not dense.
     let offsets: Vec<_> = t.expect_count(&topic, 3).await.iter().map(|d| d.offset).collect();
     assert!(offsets.is_sorted() && offsets[2] > 2, "{offsets:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_behind_somebody_elses_open_transaction_is_waited_for() {
+    let Some(t) = kafka() else { return };
+    let topic: Arc<str> = t.topic_with("progress", 1, &TopicConfig::compacted()).await;
+    let id = t.name("ours");
+    let progress = |value: &str| vec![Outgoing::to(&topic, 0, Record::new("ours", value.to_owned(), T0))];
+    let mut first = t.log.writer(Some(&id)).await.unwrap();
+    first.append(progress("5")).await.unwrap();
+    let theirs = raw_producer(&t.name("theirs"));
+    theirs.begin_transaction().unwrap();
+    send(&theirs, &topic, "theirs");
+    first.append(progress("9")).await.unwrap();
+    // The one that comes after it: to the end of what shows is not far enough.
+    let mut second = t.log.writer(Some(&id)).await.unwrap();
+    assert_eq!(latest_by_key(&*t.log, &topic).await.unwrap()[&b"ours"[..]], "5");
+    let aborted = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        theirs.abort_transaction(WAIT).unwrap();
+    };
+    let (found, ()) = tokio::join!(latest_up_to_now(&*t.log, &mut *second, &topic, &id), aborted);
+    let found = found.unwrap();
+    assert_eq!(found[&b"ours"[..]], "9");
+    assert!(!found.contains_key(&b"theirs"[..]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,13 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
     let work = Work::new("sync", 0);
     let task = sync::sync(wanted, lake, log, market.clone(), seen.clone(), cancel.clone());
     tokio::pin!(task);
+    let mut alone = false;
     let synced = loop {
+        if !alone && !cancel.is_cancelled() && copy.as_ref().is_some_and(Copy::ended) {
+            // What goes into the topic is for the lake, too: without its copy nothing more goes there.
+            alone = true;
+            cancel.cancel();
+        }
         tokio::select! {
             done = &mut task => break done,
             () = tokio::time::sleep(Duration::from_millis(200)) => {
@@ -72,8 +78,11 @@ pub(super) async fn sync(args: SyncArgs, settings: &Settings) -> anyhow::Result<
     work.done();
     let synced = synced?;
     if let Some(mut copy) = copy {
-        if synced.to_topic > 0 && !cancel.is_cancelled() {
-            copy.reach(&synced.known).await?;
+        if synced.to_topic > 0 {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                reached = copy.reach(&synced.in_topic) => reached?,
+            }
         }
         ending.cancel();
         copy.join().await?;

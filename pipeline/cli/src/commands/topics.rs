@@ -50,6 +50,11 @@ pub(super) async fn topics(command: TopicsCommand, settings: &Settings) -> anyho
                 }
                 Place::Nowhere => return Err(nowhere(settings)),
             };
+            if topic.starts_with("candleflow.") {
+                return Err(usage(format!(
+                    "{topic} keeps how far syncs and jobs are: without it they would begin again and write everything twice"
+                )));
+            }
             if topic.starts_with("klines.") {
                 topic_id::forget(&log, &topic).await?;
             }

@@ -187,9 +187,8 @@ impl Job {
                     let key = one.record.key.as_deref().unwrap_or_default();
                     let symbol = Symbol::from(String::from_utf8_lossy(key).as_ref());
                     self.cut.extend(self.known.remove(&symbol).map(|known| (symbol, known)));
-                    if !copied {
-                        self.bad.push(bad);
-                    }
+                    // Once by the id under which it is kept, however often it is read.
+                    self.bad.push(bad);
                 }
             }
         }

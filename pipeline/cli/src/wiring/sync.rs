@@ -8,7 +8,7 @@ use super::{instruments, topic_id};
 use candleflow_binance::{Mode, Notice, RestClient, RestConfig, Sequencer, SequencerConfig};
 use candleflow_lake::{KlinesWriter, Lake, QUARANTINE_TABLE, quarantine_rows};
 use candleflow_schema::{Bar, Clock, Interval, KlineRecord, Micros, Quarantined, Symbol, quarantine::Coverage, time};
-use candleflow_topics::{Log, Outgoing, Record, TopicConfig, Writer, klines, latest_by_key};
+use candleflow_topics::{Log, Outgoing, Record, TopicConfig, Writer, klines, latest_up_to_now};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -58,6 +58,8 @@ pub(crate) struct Synced {
     pub(crate) from_stream: u64,
     pub(crate) disconnects: u64,
     pub(crate) known: BTreeMap<Symbol, Micros>,
+    /// The same of those that the topic speaks of.
+    pub(crate) in_topic: BTreeMap<Symbol, Micros>,
 }
 
 /// Where a symbol stands in the topic.
@@ -149,6 +151,7 @@ pub(crate) async fn sync(
         from_stream: summary.from_stream,
         disconnects: summary.disconnects,
         known: state.progress.iter().map(|(s, p)| (s.clone(), p.time)).collect(),
+        in_topic: state.progress.iter().filter(|(_, p)| p.time > p.border).map(|(s, p)| (s.clone(), p.time)).collect(),
         ..state.counts
     })
 }
@@ -184,8 +187,11 @@ impl State {
             log.create_topic(&topic, PARTITIONS, &TopicConfig::default()).await?;
             log.create_topic(PROGRESS, 1, &TopicConfig::compacted()).await?;
             // Fence first: only then is what the topic says of its progress final.
-            writer = Some(log.writer(Some(&topic_id::writer_of(&topic))).await?);
-            for (key, value) in latest_by_key(&**log, PROGRESS).await? {
+            let id = topic_id::writer_of(&topic);
+            let mut own = log.writer(Some(&id)).await?;
+            let known = latest_up_to_now(&**log, &mut *own, &PROGRESS.into(), &id).await?;
+            writer = Some(own);
+            for (key, value) in known {
                 let key = String::from_utf8_lossy(&key).into_owned();
                 if let Some(symbol) = key.strip_prefix(&format!("{topic}/")) {
                     progress.insert(Symbol::from(symbol), serde_json::from_slice::<Progress>(&value)?);
@@ -255,7 +261,13 @@ impl State {
         for record in records {
             let symbol = record.symbol().clone();
             let Some(progress) = self.progress.get_mut(&symbol) else { continue };
+            let first = progress.time <= progress.border;
             progress.time = progress.time.max(record.time());
+            if record.time() > progress.border && first && matches!(record, KlineRecord::Complete { .. }) {
+                // The topic begins behind what it says: that there is nothing from the border to here is the lake's to know.
+                let claim = self.claims.entry(symbol.clone()).or_insert((self.since, self.since));
+                claim.1 = claim.1.max(record.time());
+            }
             if record.time() <= progress.border {
                 let claim = self.claims.entry(symbol).or_insert((self.since, self.since));
                 claim.1 = claim.1.max(record.time());

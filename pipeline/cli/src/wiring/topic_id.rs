@@ -5,7 +5,7 @@
 
 use super::sync::PROGRESS;
 use candleflow_schema::{Clock, SystemClock};
-use candleflow_topics::{Log, Outgoing, Record, TopicConfig, latest_by_key};
+use candleflow_topics::{Log, Outgoing, Record, TopicConfig, latest_by_key, latest_up_to_now};
 use std::sync::Arc;
 
 fn key(topic: &str) -> String {
@@ -24,9 +24,11 @@ pub(crate) async fn of(log: &dyn Log, topic: &str) -> anyhow::Result<Option<Stri
 /// The id of a topic that this process writes: given now if it has none. Fences other writers of the topic.
 pub(crate) async fn of_own(log: &Arc<dyn Log>, topic: &str) -> anyhow::Result<String> {
     log.create_topic(PROGRESS, 1, &TopicConfig::compacted()).await?;
-    let mut writer = log.writer(Some(&writer_of(topic))).await?;
-    if let Some(id) = of(&**log, topic).await? {
-        return Ok(id);
+    let name = writer_of(topic);
+    let mut writer = log.writer(Some(&name)).await?;
+    let known = latest_up_to_now(&**log, &mut *writer, &PROGRESS.into(), &name).await?;
+    if let Some(id) = known.get(key(topic).as_bytes()) {
+        return Ok(String::from_utf8_lossy(id).into_owned());
     }
     let now = SystemClock.now();
     let id = blake3::hash(format!("{topic}/{now}/{}", std::process::id()).as_bytes()).to_hex()[..16].to_owned();
@@ -45,10 +47,11 @@ pub(crate) async fn forget(log: &Arc<dyn Log>, topic: &str) -> anyhow::Result<()
     if log.topic(PROGRESS).await?.is_none() {
         return Ok(());
     }
-    let mut writer = log.writer(Some(&writer_of(topic))).await?;
+    let name = writer_of(topic);
+    let mut writer = log.writer(Some(&name)).await?;
     let symbols = format!("{topic}/");
     let timestamp = (SystemClock.now() / 1_000).max(1);
-    let known = latest_by_key(&**log, PROGRESS).await?;
+    let known = latest_up_to_now(&**log, &mut *writer, &PROGRESS.into(), &name).await?;
     let of_topic = |k: &bytes::Bytes| *k == key(topic).as_bytes() || k.starts_with(symbols.as_bytes());
     let gone: Vec<_> = known
         .into_keys()

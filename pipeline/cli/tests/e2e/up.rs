@@ -110,21 +110,38 @@ fn other_processes_reach_topics_and_jobs_of_a_running_up() {
 fn a_sync_once_goes_on_through_the_topic_that_up_began() {
     let Some(folder) = shared() else { return };
     let home = Home::new();
-    let file = folder.join("klines_1m/BTCUSDT-1m-20210420-20210520.csv.gz").display().to_string();
+    let file =
+        |symbol: &str| folder.join(format!("klines_1m/{symbol}-1m-20210420-20210520.csv.gz")).display().to_string();
+    let files = ["BTCUSDT", "ETHUSDT"].map(file);
     home.write("crossing.yaml", PIPELINE);
-    let exchange = format!("replay:{file}");
+    let exchange = format!("replay:{}", files[0]);
     let base = ["up", "crossing.yaml", "--exchange", &exchange, "--speed", "3000", "--listen", "127.0.0.1:0"];
     let times = ["--start", "2021-04-22", "--since", "2021-04-21", "--to", "2021-04-22T01:00"];
     let args: Vec<&str> = base.into_iter().chain(times).collect();
     home.start("up", &args).end(PATIENCE).good();
     let served = home.start(
         "exchange",
-        &["exchange", "--replay", &file, "--start", "2021-04-23", "--speed", "1", "--listen", "127.0.0.1:0"],
+        &[
+            "exchange",
+            "--replay",
+            &files[0],
+            &files[1],
+            "--start",
+            "2021-04-23",
+            "--speed",
+            "1",
+            "--listen",
+            "127.0.0.1:0",
+        ],
     );
     let url = served.line("CANDLEFLOW_EXCHANGE=", PATIENCE);
-    let said = home.run(&["sync", "--symbols", "BTCUSDT", "--exchange", &url]).good();
-    assert!(said.out.starts_with("0 bars into the lake, "), "{said:?}");
-    let placed = "select count(*), count(\"offset\"), count(distinct open_time) from klines_exact where open_time >= '2021-04-22T01:00:00Z' and open_time < '2021-04-22T23:00:00Z'";
+    // One symbol that the topic has, one that it has not: the first goes on through it, the other goes to the lake alone.
+    let args = ["sync", "--symbols", "BTCUSDT,ETHUSDT", "--since", "2021-04-21", "--exchange", &url];
+    let said = home.start("sync", &args).end(PATIENCE).good();
+    assert!(said.out.contains(" bars and "), "{said:?}");
+    let eth = "select count(*), count(\"offset\") from klines_exact where symbol = 'ETHUSDT' and open_time >= '2021-04-21T00:00:00Z' and open_time < '2021-04-22T23:00:00Z'";
+    assert_eq!(home.run(&["sql", eth, "--format", "csv"]).good().out.lines().nth(1), Some("2820,0"));
+    let placed = "select count(*), count(\"offset\"), count(distinct open_time) from klines_exact where symbol = 'BTCUSDT' and open_time >= '2021-04-22T01:00:00Z' and open_time < '2021-04-22T23:00:00Z'";
     let rows = home.run(&["sql", placed, "--format", "csv"]).good();
     assert_eq!(rows.out.lines().nth(1), Some("1320,1320,1320"), "{rows:?}");
 }
