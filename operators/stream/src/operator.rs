@@ -81,18 +81,23 @@ pub struct Notes {
     pub without_detail: u64,
     /// Bars before the first row of the exchange's filters, run with that row.
     pub before_filters: u64,
+    /// Entries of a target that were added to the one before: its position had [`MOST_LOTS`].
+    ///
+    /// [`MOST_LOTS`]: candleflow_kernels::strategy::MOST_LOTS
+    pub absorbed: u64,
 }
 
 impl Notes {
     pub(crate) fn of(engine: &Engine) -> Self {
-        let (without_detail, before_filters) = engine.notes();
-        Self { without_detail, before_filters }
+        let (without_detail, before_filters, absorbed) = engine.notes();
+        Self { without_detail, before_filters, absorbed }
     }
 
     /// Adds those of another account.
     pub fn add(&mut self, other: Notes) {
         self.without_detail += other.without_detail;
         self.before_filters += other.before_filters;
+        self.absorbed += other.absorbed;
     }
 }
 

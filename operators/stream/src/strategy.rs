@@ -12,7 +12,7 @@ pub use tables::{EQUITY, ORDERS, TRADES};
 
 use crate::operator::{Closes, Emit, Notes, Operator, OperatorError, Step, take};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use candleflow_kernels::strategy::{AtEnd, Engine, EquityRow, Events, Row, Rules, Spec};
+use candleflow_kernels::strategy::{AtEnd, Engine, EquityRow, Events, MOST_LOTS, Row, Rules, Size, Spec};
 use candleflow_schema::Micros;
 use feed::Feed;
 use std::sync::Arc;
@@ -147,9 +147,14 @@ impl Operator for StrategyOp {
     }
 }
 
-/// What an account over one symbol can hold at most: one waiting order a rule, one entry a position, a month of daily
-/// returns; all small and counted.
+/// What an account over one symbol can hold at most: one waiting order a rule, one entry a position (or what pyramiding or
+/// a target allows), a month of daily returns; all small and counted.
 pub(crate) fn engine_bound(spec: &Spec) -> usize {
-    let rules = [&spec.long, &spec.short].into_iter().flatten().map(|s| s.entry.len() + s.exit.len()).sum::<usize>();
-    4096 + 512 * (rules + spec.pyramiding.max as usize)
+    let sides = || [&spec.long, &spec.short].into_iter().flatten();
+    let rules = sides().map(|s| s.entry.len() + s.exit.len()).sum::<usize>();
+    let sizes = || sides().flat_map(|s| s.entry.iter().filter_map(|rule| rule.size.as_ref()).chain(&s.size));
+    let target = sizes().any(|size| matches!(size, Size::Target(_)));
+    let lots = if target { MOST_LOTS } else { spec.pyramiding.max as usize };
+    let days = sizes().filter_map(|size| if let Size::Volatility { days, .. } = size { Some(*days) } else { None });
+    4096 + 512 * (rules + lots) + 8 * days.max().map_or(0, |days| days as usize)
 }

@@ -66,10 +66,12 @@ pub(super) struct Book {
     pub(super) fills: Vec<FillRecord>,
     /// Only during a bar: something was closed inside it.
     pub(super) closed_inside: bool,
-    /// Bars under `path: detail` whose finer bars were missing.
+    /// Bars under `path: detail` whose finer bars were missing while something was held or rested.
     pub(super) without_detail: u64,
     /// Bars before the first row of filters.
     pub(super) before_filters: u64,
+    /// Entries of a target that were added to the one before.
+    pub(super) absorbed: u64,
 }
 
 impl Book {
@@ -88,6 +90,7 @@ impl Book {
             closed_inside: false,
             without_detail: 0,
             before_filters: 0,
+            absorbed: 0,
         }
     }
 

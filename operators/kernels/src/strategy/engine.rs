@@ -106,10 +106,11 @@ impl Engine {
         self.books.iter().map(|book| book.orders.len()).sum()
     }
 
-    /// Bars under `path: detail` that were run without finer bars, and bars before the first row of filters.
-    pub fn notes(&self) -> (u64, u64) {
+    /// Bars under `path: detail` that were run without finer bars, bars before the first row of filters, and entries of a
+    /// target that were added to the one before.
+    pub fn notes(&self) -> (u64, u64, u64) {
         let sum = |count: fn(&Book) -> u64| self.books.iter().map(count).sum();
-        (sum(|book| book.without_detail), sum(|book| book.before_filters))
+        (sum(|book| book.without_detail), sum(|book| book.before_filters), sum(|book| book.absorbed))
     }
 
     /// A bar before the run begins: it is known, and nothing else.

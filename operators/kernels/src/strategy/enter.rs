@@ -4,7 +4,7 @@ use super::book::{Desk, FillRecord, Moment};
 use super::leave::Leave;
 use super::levels::{Basis, Levels};
 use super::orders::{EntryPlan, FrozenSize, Order};
-use super::position::{Fresh, Group, Lot, Position};
+use super::position::{Fresh, Group, Lot, MOST_LOTS, Position};
 use super::size::{Quantity, Terms};
 use super::spec::{LevelsFrom, OnOpposite, PyramidExits};
 use super::{EngineError, OrderEvent, Reason, Side};
@@ -330,7 +330,14 @@ impl Desk<'_> {
             position.groups.push(group);
         } else {
             let group = &mut position.groups[0];
-            group.lots.push(lot);
+            let full = matches!(plan.size, FrozenSize::Target(_)) && group.lots.len() >= MOST_LOTS;
+            match group.lots.last_mut().filter(|_| full) {
+                Some(newest) => {
+                    newest.absorb(lot)?;
+                    self.book.absorbed += 1;
+                }
+                None => group.lots.push(lot),
+            }
             group.plan = plan.levels.clone();
             group.levels.table_steps = 0;
             group.largest = group.largest.max(group.qty()?);

@@ -50,6 +50,7 @@ pub use events::{EquityRow, Events, OrderEvent, OrderKind, OrderRow, Reason, Tra
 pub use finish::Finish;
 pub use lean::{CrossUp, Crossings, Lean, LeanRun, Market, MarketColumns, Signals, Summary, TOGETHER};
 pub use ledger::Ledger;
+pub use position::MOST_LOTS;
 pub use profile::Profile;
 pub use side::Side;
 pub use snapshot::SnapshotError;

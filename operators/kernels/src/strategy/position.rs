@@ -34,6 +34,10 @@ pub(super) struct Lot {
     pub(super) gap: bool,
 }
 
+/// Entries of one position of `size: target` that are kept apart, at most: without an end to adding, its state would have
+/// none. An entry beyond is added to the newest, and counted.
+pub const MOST_LOTS: usize = 256;
+
 /// When in the current bar a group was entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fresh {
@@ -76,6 +80,26 @@ pub(super) struct Position {
     pub(super) closed_net: Money,
     /// Exit rules with a portion that have acted.
     pub(super) acted: Vec<u32>,
+}
+
+impl Lot {
+    /// Adds a later entry: what was posted sums exactly, prices become averages by quantity, times stay the first.
+    pub(super) fn absorb(&mut self, later: Lot) -> Result<(), Overflow> {
+        let qty = self.qty.plus(later.qty)?;
+        let mean = |a: Money, b: Money| a.times(self.qty)?.plus(b.times(later.qty)?)?.over(qty);
+        (self.price, self.quote) = (mean(self.price, later.price)?, mean(self.quote, later.quote)?);
+        self.qty = qty;
+        self.cost = self.cost.plus(later.cost)?;
+        self.margin = self.margin.plus(later.margin)?;
+        self.fee = self.fee.plus(later.fee)?;
+        self.funding = self.funding.plus(later.funding)?;
+        self.high = self.high.max(later.high);
+        self.low = self.low.min(later.low);
+        self.ambiguous |= later.ambiguous;
+        self.partial |= later.partial;
+        self.gap |= later.gap;
+        Ok(())
+    }
 }
 
 impl Group {

@@ -7,7 +7,7 @@ use super::bar::Row;
 use super::book::Book;
 use super::engine::{Engine, EngineError};
 use super::events::EquityRow;
-use super::spec::{Expr, MarginMode, PyramidExits};
+use super::spec::{Expr, MarginMode, Path, PyramidExits};
 use super::{Side, Spec};
 use crate::money::{Money, Ratio};
 
@@ -44,6 +44,8 @@ impl Engine {
         self.account.begin_day(row.bar.open_time);
         let mark = &mut self.account.marks[0];
         mark.price = book.bar.prices.close;
+        let without = self.spec.fills.path == Path::Detail && row.detail.is_none_or(<[_]>::is_empty);
+        book.without_detail += u64::from(without && book.position.is_some() && !book.bar.waits);
         hold(book);
         Ok(Some(self.equity_row(row.bar.open_time, row.bar.time)))
     }

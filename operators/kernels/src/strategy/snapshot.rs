@@ -106,7 +106,8 @@ fn book(codec: &mut Codec<'_>, book: &mut Book) -> Coded {
     codec.list(closes, || 0.0, |codec, close| codec.f64(close))?;
     codec.bool(&mut book.exposed)?;
     codec.u64(&mut book.without_detail)?;
-    codec.u64(&mut book.before_filters)
+    codec.u64(&mut book.before_filters)?;
+    codec.u64(&mut book.absorbed)
 }
 
 fn current(codec: &mut Codec<'_>, bar: &mut Current) -> Coded {

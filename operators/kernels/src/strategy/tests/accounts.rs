@@ -34,6 +34,31 @@ fn a_target_follows_equity_up_and_down() {
     assert_eq!(held, ["0", "50", "37.5", "56.25"]);
 }
 
+#[test]
+fn entries_of_a_target_are_kept_apart_up_to_a_bound_and_sum_exactly() {
+    let mut spec = sides(|side| side.size = Some(Size::Target(A)));
+    spec.short = None;
+    spec.fills.at_end = AtEnd::Close;
+    let bars: Vec<String> = (0..MOST_LOTS + 44)
+        .map(|i| {
+            let price = 100 + i % 7;
+            format!("{price} {price} {price} {price} L a={}", 0.1 + i as f64 / 400.0)
+        })
+        .collect();
+    let text: Vec<&str> = bars.iter().map(String::as_str).collect();
+    let ran = run(&spec, &text);
+    let (_, _, absorbed) = ran.engine.notes();
+    let entries = ran.out.orders.iter().filter(|row| row.entry && row.price.is_some()).count();
+    let last: Vec<_> = ran.finish.rows.trades.iter().collect();
+    assert!(entries > MOST_LOTS && absorbed > 0, "{entries} entries, {absorbed} absorbed");
+    assert!(last.len() <= MOST_LOTS);
+    let sum = |of: fn(&TradeRow) -> Money| last.iter().map(|row| of(row)).try_fold(Money::ZERO, Money::plus).unwrap();
+    assert_eq!(sum(|row| row.qty), ran.equity.last().unwrap().qty);
+    let newest = last.last().unwrap();
+    assert!(newest.entry_price > money("100") && newest.entry_price < money("106"), "{newest:?}");
+    assert!((newest.cost.to_f64() / newest.qty.to_f64() / newest.entry_price.to_f64() - 1.0).abs() < 1e-12);
+}
+
 /// Daily bars whose closes return +10 % and -10 % in turn.
 fn days(count: usize) -> Vec<String> {
     let mut close = 100.0;

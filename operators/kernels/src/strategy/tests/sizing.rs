@@ -97,7 +97,7 @@ fn filters_hold_as_of_the_bars_date() {
     let ran = run_bars(&spec, symbol, &read(&bars, 1), 1);
     let qty: Vec<String> = ran.out.trades.iter().map(|row| row.qty.to_string()).collect();
     assert_eq!(qty, ["0.8", "0.8", "0.7"]);
-    assert_eq!(ran.engine.notes(), (0, 2), "two bars before the first row");
+    assert_eq!(ran.engine.notes(), (0, 2, 0), "two bars before the first row");
 }
 
 #[test]
