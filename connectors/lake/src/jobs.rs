@@ -10,7 +10,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path}
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
-const FOLDER: &str = "_jobs";
+pub(crate) const FOLDER: &str = "_jobs";
 
 impl Lake {
     /// What a job has recorded under a name; `None` when nothing.

@@ -70,7 +70,7 @@ pub use file::BATCH_ROWS;
 pub use import::{BUFFERED_ROWS, Import, Imported, KlinesWriter, QUARANTINE_LIMIT, quarantine_rows};
 pub use lake::{Lake, Options};
 pub use lease::Lease;
-pub use pins::Pinned;
+pub use pins::{ORPHANED, Pinned};
 pub use provider::LakeTable;
 pub use read::{At, Read, Span};
 pub use row::Place;

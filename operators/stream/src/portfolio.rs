@@ -97,6 +97,16 @@ impl Portfolio {
         Ok(made)
     }
 
+    /// What it does, in one line for `explain`.
+    pub fn describe(&self) -> String {
+        let spec = self.engine.spec();
+        let sides = [("long", &spec.long), ("short", &spec.short)];
+        let sides: Vec<_> = sides.iter().filter(|(_, side)| side.is_some()).map(|(name, _)| *name).collect();
+        let most = spec.limits.max_positions.map_or(String::new(), |most| format!(", {most} positions at most"));
+        let ranked = if spec.limits.rank.is_some() { ", ranked" } else { "" };
+        format!("{} over {} symbols in one account{most}{ranked}", sides.join(" and "), self.symbols.len())
+    }
+
     /// Takes rows of a symbol's chain.
     ///
     /// # Errors

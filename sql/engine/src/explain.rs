@@ -1,6 +1,7 @@
 //! `candleflow explain`: the plan, the operators, each column's warm-up and the size of the state, as text.
 
-use crate::{compile::Compiled, lower::Binding};
+use crate::{compile::Compiled, lower::Binding, portfolio::portfolio};
+use candleflow_stream::portfolio::MOST_WAITING;
 use datafusion::{
     common::Result,
     execution::SessionState,
@@ -30,6 +31,25 @@ pub fn explain(compiled: &Compiled, session: &SessionState) -> Result<String> {
     let _ = writeln!(text, "\na run reads {} before its first row", bars(compiled.warmup));
     let _ = writeln!(text, "a snapshot is at most {} B", chain.state_bound());
     Ok(text)
+}
+
+/// The account over all symbols for people; `None` where each symbol has its own.
+///
+/// # Errors
+/// When a plan cannot be lowered, or the plans do not fit one account.
+pub fn explain_account(compiled: &[Compiled], session: &SessionState) -> Result<Option<String>> {
+    let binding = Binding::default();
+    let chains = compiled.iter().map(|one| one.chain(session, &binding)).collect::<Result<Vec<_>>>()?;
+    let Some(account) = portfolio(compiled, &chains.iter().collect::<Vec<_>>(), &binding)? else { return Ok(None) };
+    let (none, one) = (account.state_bound(0), account.state_bound(1));
+    let mut text = "where the symbols meet                                           state, at most\n".to_owned();
+    let _ = writeln!(text, "  {:<62} {none:>10} B", format!("{:<10} {}", "portfolio", account.describe()));
+    let _ = writeln!(
+        text,
+        "\nan event time waits until every symbol is known up to it: {} B for each bar that waits, at most {MOST_WAITING} of them",
+        one - none
+    );
+    Ok(Some(text))
 }
 
 fn bars(settled: Option<usize>) -> String {

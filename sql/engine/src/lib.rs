@@ -19,7 +19,7 @@ pub use compile::{
     Compiled, compile,
     many::{Filter, Many, named},
 };
-pub use explain::explain;
+pub use explain::{explain, explain_account};
 pub use lower::{Binding, Statics};
 pub use portfolio::portfolio;
 pub use query::{Answer, Limits, QueryError, Sql};

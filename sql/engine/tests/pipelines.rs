@@ -8,7 +8,7 @@ mod blocks;
 mod strategies;
 
 use candleflow_config::{Diagnostics, Document, Overrides, read};
-use candleflow_engine::{Binding, Compiled, compile, explain, session};
+use candleflow_engine::{Binding, Compiled, compile, explain, explain_account, session};
 use candleflow_stream::laws;
 use datafusion::{
     arrow::{array::AsArray, datatypes::Float64Type},
@@ -183,4 +183,16 @@ proptest! {
             laws::check(&make, &input, &cuts).map_err(|e| TestCaseError::fail(format!("{name}: {e}")))?;
         }
     }
+}
+
+#[test]
+fn an_account_over_all_symbols_is_explained_after_their_plans() {
+    let session = session();
+    let rotation = EXAMPLES.iter().find(|(name, _)| *name == "rotation").unwrap().1;
+    let document = document(rotation);
+    let symbols = document.source.symbols.iter().map(|s| compiled(&session, rotation, &s.value));
+    let all: Vec<Compiled> = symbols.collect();
+    insta::assert_snapshot!(explain_account(&all, &session.state()).unwrap().unwrap());
+    let own = [compiled(&session, EXAMPLES[0].1, "BTCUSDT")];
+    assert_eq!(explain_account(&own, &session.state()).unwrap(), None);
 }

@@ -1,7 +1,9 @@
 //! Compaction, vacuum, pins, leases and the log, while others write.
 
 use crate::data::{HandClock, bar, bars, count, lake, open, stored};
-use candleflow_lake::{At, CommitRule, CompactRule, Compacted, Counts, Lake, Options, Order, Output, Read, UpkeepRule};
+use candleflow_lake::{
+    At, CommitRule, CompactRule, Compacted, Counts, Lake, ORPHANED, Options, Order, Output, Read, UpkeepRule,
+};
 use candleflow_schema::{Interval, OrdinalBatch, Sink, time::SECOND};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -248,4 +250,28 @@ async fn the_lake_knows_its_bars() {
     }
     let none = lake.bars_before(&"A".into(), Interval::M1, 0, 10, &At::Latest).await.unwrap();
     assert_eq!((none.first, none.bars), (None, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_of_which_nothing_speaks_is_let_go_when_it_is_old() {
+    let (dir, young) = lake();
+    live(&young, 1).await;
+    let files = young.files("klines", None).await.unwrap();
+    for pin in ["ended", "sweeping", "died", "handover.job.1", "handover.lost.1", "job"] {
+        young.pin(pin, &BTreeMap::from([("klines".to_owned(), files.to_vec())])).await.unwrap();
+    }
+    let ids = |id: &str| {
+        let ids = std::sync::Arc::new(arrow::array::StringArray::from(vec![id])) as arrow::array::ArrayRef;
+        arrow::array::RecordBatch::try_from_iter(vec![("run_id", ids.clone()), ("name", ids)]).unwrap()
+    };
+    young.append_rows("runs", &[ids("ended")], None).await.unwrap();
+    young.append_rows("sweeps", &[ids("sweeping")], None).await.unwrap();
+    let record = BTreeMap::from([("pin", "handover.job.1")]);
+    assert!(young.record_once("job", "handover", &record).await.unwrap());
+    assert!(young.unpin_orphans(ORPHANED).await.unwrap().is_empty(), "a run may be under way");
+    let later = Arc::new(HandClock::default());
+    later.advance(2_000 * ORPHANED);
+    let old = Lake::open(dir.path().to_str().unwrap(), Options { clock: later, ..Options::default() }).unwrap();
+    assert_eq!(old.unpin_orphans(ORPHANED).await.unwrap(), ["died", "handover.lost.1"]);
+    assert_eq!(old.pins().await.unwrap(), ["ended", "handover.job.1", "job", "sweeping"]);
 }

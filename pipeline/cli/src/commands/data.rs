@@ -13,7 +13,7 @@ use arrow::{
     datatypes::{Field, Schema},
 };
 use candleflow_lake::{At, GapKind, Lake, Range};
-use candleflow_schema::{Interval, Micros, Symbol};
+use candleflow_schema::{Interval, Micros, Symbol, time::DAY};
 use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 
 pub(super) async fn data(command: DataCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -151,6 +151,14 @@ async fn upkeep(lake: &Lake, force: bool) -> anyhow::Result<()> {
             "another process does the upkeep, or died at it in the last ten minutes: try later, or with --force"
         ));
     };
+    if !done.unpinned.is_empty() {
+        let (count, days) = (done.unpinned.len(), candleflow_lake::ORPHANED / DAY);
+        say(&format!(
+            "{count} pins of runs that never ended, older than {days} days, are gone: {}",
+            done.unpinned.join(", ")
+        ));
+    }
+    let done = done.tables;
     let int = |f: &dyn Fn(&candleflow_lake::Upkept) -> u64| ints(done.values().map(|u| f(u) as i64));
     show(
         Format::Table,

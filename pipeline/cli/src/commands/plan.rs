@@ -30,6 +30,9 @@ pub(super) fn explain(args: &FileArgs) -> anyhow::Result<ExitCode> {
     for (symbols, body) in plans {
         print(&format!("{}: {}\n{body}", prepared.document.name.value, symbols.join(", ")))?;
     }
+    if let Some(account) = candleflow_engine::explain_account(&prepared.compiled, &state)? {
+        print(&account)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
