@@ -8,6 +8,8 @@
 //! left out where others have some: they carry an old price. What is left must make up the bar (its open, its extremes,
 //! its close), else something is missing and none of it is used.
 
+pub mod join;
+
 use crate::{
     columns::{find, times},
     operator::OperatorError,

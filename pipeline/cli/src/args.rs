@@ -111,6 +111,9 @@ pub(crate) struct UpArgs {
     /// Length of bar, where no pipeline says it
     #[arg(long, default_value = "1m")]
     pub(crate) interval: String,
+    /// Lengths of finer bars to follow beside them, for pipelines with 'path: detail' that come later
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) detail: Vec<String>,
     /// The exchange: a URL such as https://api.binance.com, or a local one: replay:FILE,FILE or replay:lake or seeded:SEED
     #[arg(long, default_value = "https://api.binance.com")]
     pub(crate) exchange: String,

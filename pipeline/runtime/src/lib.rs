@@ -12,6 +12,7 @@
 //! any number of threads and any batches.
 
 pub mod check;
+pub mod detail;
 pub mod error;
 pub mod history;
 pub mod last;
@@ -22,6 +23,7 @@ pub mod sweep;
 pub mod tail;
 mod telemetry;
 
+pub use detail::Detailed;
 pub use error::RunError;
 pub use history::{HistoryRun, KeyTask, Progress, history};
 pub use last::Last;

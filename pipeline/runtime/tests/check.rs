@@ -6,11 +6,15 @@ use arrow::{
     array::{ArrayRef, AsArray, Float64Array, RecordBatch},
     datatypes::{DataType, Field, Float64Type, SchemaRef},
 };
-use candleflow_kernels::indicator;
-use candleflow_runtime::check::{Checked, Cut, Effort, Law, Subject, check};
+use candleflow_kernels::{
+    indicator,
+    money::{Money, Ratio},
+    strategy::{Engine, EntryRule, ExitRule, Expr, Fees, PositionView, Scope, SideSpec, Size, Spec, SymbolSpec},
+};
+use candleflow_runtime::check::{Account, Checked, Cut, Effort, Law, Subject, check, check_account};
 use candleflow_schema::{Interval, Micros, Symbol};
 use candleflow_stream::{
-    Chain, Emit, Higher, IndicatorOp, Intake, Operator, OperatorError,
+    Chain, Emit, Higher, IndicatorOp, Intake, Member, Operator, OperatorError, Portfolio,
     columns::{append, extended},
     intake, laws,
 };
@@ -231,4 +235,45 @@ fn a_warm_up_that_is_stated_too_short_is_caught() {
 fn a_chain_that_is_another_one_each_time_is_caught() {
     let found = broken(&checked(Some(Fault::Differs)));
     assert!(found.iter().any(|(law, what)| *law == Law::Threads && what == "rule 'odd'"), "{found:?}");
+}
+
+/// An account over two symbols that is long where the last column is above the close.
+fn account(fault: Option<Fault>) -> Checked {
+    let rule = |program: u32, columns: &[f64], _: &PositionView| {
+        f64::from(u8::from((columns[1] > columns[0]) == (program == 0)))
+    };
+    let make = |cut: Cut| {
+        let mut spec = Spec::new(Money::parse("10000").unwrap(), Fees::default());
+        spec.account.scope = Scope::Portfolio;
+        spec.long = Some(SideSpec {
+            entry: vec![EntryRule::market(Expr::Program(0))],
+            exit: vec![ExitRule::market(Expr::Program(1))],
+            size: Some(Size::Equity(Ratio::parse("0.4").unwrap())),
+            ..SideSpec::default()
+        });
+        let chains: Vec<Chain> = (0..2).map(|_| chain(fault).meeting()).collect();
+        let member = |(key, chain): (usize, &Chain)| Member {
+            symbol: format!("S{key}"),
+            schema: chain.schema().unwrap(),
+            slots: vec!["close".into(), if fault.is_some() { "odd".into() } else { "good".into() }],
+            rules: Box::new(rule),
+            funding: Default::default(),
+        };
+        let engine = Engine::new(spec, vec![SymbolSpec::default(); 2]).map_err(|e| e.to_string())?;
+        let members = chains.iter().enumerate().map(member).collect();
+        let portfolio = Portfolio::new(engine, members, vec![], cut.from).map_err(|e| e.to_string())?;
+        Ok((chains, portfolio))
+    };
+    let bars = vec![laws::market("S0", 3, 2_000), laws::market("S1", 4, 2_000)];
+    check_account(&Account { make: &make, bars, from: 0 }, &Effort::default()).unwrap()
+}
+
+#[test]
+fn an_account_over_all_symbols_passes_and_is_caught_where_a_symbol_peeks() {
+    let good = account(None);
+    assert_eq!(broken(&good), [], "{:?}", good.findings);
+    assert!(good.done.iter().any(|d| d.law == Law::LookAhead && !d.text.contains(" 0 trades")), "{:?}", good.done);
+    let found = broken(&account(Some(Fault::Peeks)));
+    assert!(found.iter().any(|(law, what)| *law == Law::LookAhead && what.contains("of the account")), "{found:?}");
+    assert!(found.iter().any(|(law, _)| *law == Law::Batches), "{found:?}");
 }

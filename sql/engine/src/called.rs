@@ -7,7 +7,7 @@ use crate::{
     },
     lower::Binding,
 };
-use candleflow_stream::{Chain, intake};
+use candleflow_stream::{Chain, detail::DETAIL, intake};
 use datafusion::{
     common::Result,
     execution::SessionState,
@@ -23,9 +23,12 @@ impl Compiled {
     pub fn open_chain(&self, session: &SessionState, binding: &Binding) -> Result<Chain> {
         let binding = Binding { columns: true, ..binding.clone() };
         let chain = self.chain(session, &binding)?;
-        let all = chain.schema().map_or(0, |s| s.fields().len());
-        let keys = 0..3;
-        Ok(chain.showing(keys.chain(intake::SCHEMA.fields().len()..all).collect()))
+        let schema = chain.schema();
+        let computed = schema.iter().flat_map(|s| s.fields().iter().enumerate().skip(intake::SCHEMA.fields().len()));
+        // Finer bars are input, as the bars are.
+        let computed = computed.filter(|(_, field)| field.name() != DETAIL).map(|(at, _)| at);
+        let shown = (0..3).chain(computed).collect();
+        Ok(chain.showing(shown))
     }
 
     /// What every hidden column is called, by its name: `rule 'crossover(fast, slow)'`.

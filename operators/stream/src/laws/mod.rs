@@ -11,8 +11,9 @@ mod observed;
 
 pub use observed::{Difference, Observed, Unlawful, observe, rows_differ};
 
-use crate::chain::Chain;
+use crate::{chain::Chain, detail};
 use arrow::array::RecordBatch;
+use candleflow_kernels::strategy::BarInput;
 use candleflow_schema::{Bar, Interval, Origin, tables::bars_to_batch};
 use std::thread;
 
@@ -112,4 +113,38 @@ pub fn market(symbol: &str, seed: u64, rows: usize) -> RecordBatch {
         })
         .collect();
     bars_to_batch(&bars).expect("bars fit their columns")
+}
+
+/// The same rows with finer bars: a third of a bar each, the higher or the lower extreme first. Some bars have none, some
+/// lack one, the middle one may be without volume.
+///
+/// # Panics
+/// Never: a market has the columns of bars.
+pub fn detailed(market: &RecordBatch, seed: u64) -> RecordBatch {
+    let mut seeded = Seeded::new(seed);
+    let bars = detail::bars(market).expect("a market has bars");
+    let lists: Vec<Vec<BarInput>> = bars
+        .iter()
+        .map(|bar| {
+            let (open, high, low, close) = (bar.open, bar.high, bar.low, bar.close);
+            let middle = i64::midpoint(open, close);
+            let third = (bar.time - bar.open_time) / 3;
+            let up = seeded.below(2) == 0;
+            let (first, last) = match up {
+                true => ([open, high, open.min(middle), middle], [middle, middle.max(close), low, close]),
+                false => ([open, open.max(middle), low, middle], [middle, high, middle.min(close), close]),
+            };
+            let volume = (seeded.below(2) > 0).then_some(0.0);
+            let finer = |i: i64, prices, volume| {
+                BarInput::new(bar.open_time + i * third, bar.open_time + (i + 1) * third, prices, volume)
+            };
+            let all = [finer(0, first, None), finer(1, [middle; 4], volume), finer(2, last, None)];
+            match seeded.below(6) {
+                0 => Vec::new(),
+                1 => all[1..].to_vec(),
+                _ => all.to_vec(),
+            }
+        })
+        .collect();
+    detail::attach(market, &lists).expect("a list for each bar")
 }

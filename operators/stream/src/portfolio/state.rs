@@ -7,8 +7,8 @@ use candleflow_schema::{Merge, Micros};
 
 /// A bar's times, prices and whether it had volume.
 const BAR: usize = 6 * 8 + 1;
-/// Finer bars of one bar that are counted on in the bound: a day of minutes.
-const FINER: usize = 1440;
+/// Finer bars of one bar, at most: as many as a day has seconds. The pipeline file takes no more.
+const FINER: usize = 86_400;
 
 impl Portfolio {
     /// All of its state.

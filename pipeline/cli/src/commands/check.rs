@@ -32,7 +32,11 @@ pub(super) async fn check(args: CheckArgs, settings: &Settings) -> anyhow::Resul
     }
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let effort = Effort { seed: args.seed, ..Effort::default() };
-    let checked = tokio::task::block_in_place(|| check::all(&prepared, &loaded, &effort, threads))?;
+    let checked = tokio::task::block_in_place(|| {
+        let mut checked = check::all(&prepared, &loaded, &effort, threads)?;
+        checked.extend(check::account(&prepared, &loaded, &effort)?);
+        anyhow::Ok(checked)
+    })?;
     let together = check::threads(&prepared, &loaded, threads).await?;
     let findings: Vec<&Finding> = checked.iter().flat_map(|c| &c.findings).chain(&together).collect();
     if args.json {

@@ -11,7 +11,11 @@ use crate::{
     },
 };
 use candleflow_schema::{Interval, Micros, Symbol, time};
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
 
 const PIPELINE: &str = include_str!("../../../../examples/ema-cross.yaml");
 /// Minutes of history before it goes live.
@@ -58,6 +62,7 @@ async fn show(args: &DemoArgs, dir: &Path, settings: &Settings) -> anyhow::Resul
         bars: (HISTORY + args.minutes + 120) as usize,
         symbols: symbols.clone(),
         interval: Interval::M1,
+        details: BTreeSet::new(),
         since: Some(begin),
         to: None,
     };
@@ -82,7 +87,9 @@ async fn show(args: &DemoArgs, dir: &Path, settings: &Settings) -> anyhow::Resul
     stack.reach(&symbols, to).await?;
     let history = run::over_history(&prepared, &stack.lake, &wants(false), cancel.clone()).await?;
     let synced = stack.stop().await?;
-    say(&format!("   {}", synced.text().lines().next().unwrap_or_default()));
+    for (_, synced) in &synced {
+        say(&format!("   {}", synced.text().lines().next().unwrap_or_default()));
+    }
     history.show(false)?;
     print(&format!("\nlive    {}\nhistory {}", live.outcome.digest, history.outcome.digest))?;
     if live.outcome.digest != history.outcome.digest {

@@ -28,6 +28,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     let prepared = args.pipelines.iter().map(|f| run::prepare(f, &[], &[])).collect::<Result<Vec<_>, _>>()?;
     let interval = interval(&args, &prepared)?;
+    let details = details(&args, interval, &prepared)?;
     let symbols = symbols(&args, &prepared)?;
     let cancel = wiring::interrupt();
     let wanted = Wanted {
@@ -36,6 +37,7 @@ pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<Exit
         bars: SEEDED_BARS,
         symbols: symbols.clone(),
         interval,
+        details: details.clone(),
         since: args.since,
         to: None,
     };
@@ -44,7 +46,7 @@ pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<Exit
     let api =
         serve(ServeConfig { listen: args.listen, ..ServeConfig::new(stack.lake.clone()) }, serving.clone()).await?;
     say(&format!("HTTP API at http://{}", api.addr));
-    let jobs = Jobs::new(stack.lake.clone(), stack.log.clone(), interval, symbols, cancel.clone());
+    let jobs = Jobs::new(stack.lake.clone(), stack.log.clone(), (interval, details), symbols, cancel.clone());
     let control = control::serve(stack.log.clone(), jobs.clone(), &settings.log).await?;
     let mut names = Vec::new();
     for (file, prepared) in args.pipelines.iter().zip(prepared) {
@@ -69,7 +71,10 @@ pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<Exit
     let synced = stack.stop().await?;
     serving.cancel();
     api.ended().await?;
-    say(&format!("stopped at {}: {}", time::format(now), synced.text()));
+    say(&format!("stopped at {}", time::format(now)));
+    for (interval, synced) in &synced {
+        say(&format!("bars of {interval}: {}", synced.text()));
+    }
     failure.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
@@ -111,6 +116,19 @@ fn interval(args: &UpArgs, prepared: &[run::Prepared]) -> anyhow::Result<Interva
             "all pipelines of one 'up' must have the same source interval: higher ones are columns with 'every'",
         )),
     }
+}
+
+/// Finer bars that pipelines want, and those that are asked for.
+fn details(args: &UpArgs, interval: Interval, prepared: &[run::Prepared]) -> anyhow::Result<BTreeSet<Interval>> {
+    let mut details: BTreeSet<Interval> = prepared.iter().filter_map(run::Prepared::detail).collect();
+    for text in &args.detail {
+        let detail: Interval = text.parse().map_err(usage)?;
+        if detail >= interval {
+            return Err(usage(format!("--detail {detail}: it is not finer than the bars of {interval}")));
+        }
+        details.insert(detail);
+    }
+    Ok(details)
 }
 
 fn symbols(args: &UpArgs, prepared: &[run::Prepared]) -> anyhow::Result<Vec<Symbol>> {

@@ -1,14 +1,14 @@
 //! The laws on a user's pipeline: its bars from the lake into memory, a subject per symbol, and what comes of it.
 
-use crate::wiring::run::{Prepared, pinned, statics, times};
+use crate::wiring::run::{Prepared, Tables, finer, pinned, statics, times};
 use anyhow::Context;
 use arrow::{array::RecordBatch, compute::concat_batches};
 use async_trait::async_trait;
-use candleflow_engine::{Compiled, Statics};
+use candleflow_engine::{Compiled, Statics, portfolio};
 use candleflow_lake::{At, Lake, Order, Read, Span};
 use candleflow_runtime::{
     HistoryRun, KeyTask, Outlets,
-    check::{Checked, Cut, Effort, Finding, Law, Subject, check},
+    check::{Account, Checked, Cut, Effort, Finding, Law, Subject, check, check_account},
     history,
 };
 use candleflow_schema::{ConnectorError, Input, Micros, Source, Symbol, tables::BARS};
@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows of a batch.
 const BATCH: usize = 8192;
+
+/// Finer bars of a symbol that are held.
+const MOST_FINER: usize = 4_000_000;
 
 /// Bars that are checked.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +48,8 @@ pub(crate) struct Loaded<'p> {
 pub(crate) async fn load<'p>(prepared: &'p Prepared, lake: &Lake, window: &Window) -> anyhow::Result<Vec<Loaded<'p>>> {
     let (files, _) = pinned(lake).await?;
     let (at, interval) = (At::Files(files), prepared.interval());
-    let (statics, _) = statics(prepared, lake, None).await?;
+    let tables = Tables::now(prepared, lake, None).await?;
+    let (statics, _) = statics(prepared, lake, &tables).await?;
     let mut loaded = Vec::new();
     for compiled in &prepared.compiled {
         let symbol = Symbol::from(compiled.symbol.as_str());
@@ -63,18 +67,34 @@ pub(crate) async fn load<'p>(prepared: &'p Prepared, lake: &Lake, window: &Windo
         };
         let spans = vec![Span { symbol: symbol.clone(), from: first - 1, to: *last }];
         let read = Read { spans, ..Read::of(interval, &[], 0, 0).at(at.clone()) };
-        let mut source = lake.source(&read, Order::BySymbol, None).await?;
+        let from = if warm > 0 { all[warm - 1] } else { first - 1 };
+        let source: Box<dyn Source> = Box::new(lake.source(&read, Order::BySymbol, None).await?);
+        few_enough(prepared, all.len() - warm)?;
+        let mut source = finer::over_history(prepared, lake, &symbol, (from, *last), &at, source).await?;
         let mut batches = Vec::new();
         while let Some(input) = source.next().await? {
             if let Input::Rows(rows) = input {
                 batches.push(rows);
             }
         }
-        let bars = concat_batches(&BARS, &batches)?;
-        let from = if warm > 0 { all[warm - 1] } else { first - 1 };
+        let schema = batches.first().map_or_else(|| BARS.clone(), RecordBatch::schema);
+        let bars = concat_batches(&schema, &batches)?;
         loaded.push(Loaded { compiled, bars, from, warm, range: (*first, *last), statics: statics.clone() });
     }
     Ok(loaded)
+}
+
+/// Finer bars are in memory with the bars.
+fn few_enough(prepared: &Prepared, bars: usize) -> anyhow::Result<()> {
+    let Some(detail) = prepared.detail() else { return Ok(()) };
+    let each = (prepared.interval().nominal() / detail.nominal()).max(1) as usize;
+    if bars.saturating_mul(each) <= MOST_FINER {
+        return Ok(());
+    }
+    Err(crate::exit::usage(format!(
+        "{bars} bars with {each} of {detail} in each are more than a check holds: take --bars {} or fewer",
+        MOST_FINER / each
+    )))
 }
 
 /// Checks every symbol, several at a time.
@@ -97,10 +117,33 @@ pub(crate) fn all(
     Ok(checked)
 }
 
+/// What is known up to an event time of what stands still. Filters are taken as of a bar's date, so later ones are no use.
+fn until(statics: &Arc<Statics>, until: Option<Micros>) -> Arc<Statics> {
+    let Some(until) = until.filter(|_| !statics.funding.is_empty()) else { return statics.clone() };
+    let funding = statics.funding.iter().map(|(s, table)| (s.clone(), Arc::new(table.until(until)))).collect();
+    Arc::new(Statics { filters: statics.filters.clone(), funding })
+}
+
+/// The account over all symbols, where there is one.
+pub(crate) fn account(prepared: &Prepared, loaded: &[Loaded<'_>], effort: &Effort) -> anyhow::Result<Option<Checked>> {
+    let (true, Some(first)) = (prepared.is_portfolio(), loaded.first()) else { return Ok(None) };
+    let state = prepared.session.state();
+    let make = |cut: Cut| {
+        let binding = prepared.binding(cut.from, &until(&first.statics, cut.until));
+        let chains = loaded.iter().map(|one| one.compiled.chain(&state, &binding)).collect::<Result<Vec<_>, _>>();
+        let chains = chains.map_err(|e| e.to_string())?;
+        let made = portfolio(&prepared.compiled, &chains.iter().collect::<Vec<_>>(), &binding);
+        Ok((chains, made.map_err(|e| e.to_string())?.ok_or("the pipeline has no account over all symbols")?))
+    };
+    let from = loaded.iter().map(|one| one.from).max().unwrap_or(Micros::MIN);
+    let bars = loaded.iter().map(|one| one.bars.clone()).collect();
+    check_account(&Account { make: &make, bars, from }, effort).map(Some).map_err(anyhow::Error::msg)
+}
+
 fn one_symbol(prepared: &Prepared, loaded: &Loaded<'_>, effort: &Effort) -> anyhow::Result<Checked> {
     let state = prepared.session.state();
     let make = |cut: Cut| {
-        let binding = prepared.binding(cut.from, &loaded.statics);
+        let binding = prepared.binding(cut.from, &until(&loaded.statics, cut.until));
         loaded.compiled.open_chain(&state, &binding).map_err(|e| e.to_string())
     };
     let higher =

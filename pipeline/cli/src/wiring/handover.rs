@@ -6,14 +6,15 @@
 //! ```
 //! The border of a symbol is the event time before the first record that the topic holds of it; an empty topic is waited
 //! for. A jump at the border that no coverage explains is a hole: the run stops and names it. What is decided lies in
-//! `_jobs/<job>/handover.json` before the job's first row, put there if absent, and the files of `klines` that it names are
-//! pinned. Every replay of the job uses it: all rows of the lake first, in total order, then the topic. Symbols of one
-//! partition are one task, with progress of its own: only within a partition does a replay repeat the order of rows.
+//! `_jobs/<job>/handover.json` before the job's first row, put there if absent, and the files of `klines`, and of the other
+//! tables that it reads, are pinned. Every replay of the job uses it: all rows of the lake first, in total order, then the topic. Symbols of one
+//! partition are one task, with progress of its own: only within a partition does a replay repeat the order of rows. Finer
+//! bars of `path: detail` have a topic and borders of their own, decided at the same time.
 
-use super::topic_id;
+use super::{run::Tables, topic_id};
 use crate::exit::usage;
 use anyhow::Context;
-use candleflow_lake::{At, FileRef, KLINES_TABLE, Lake};
+use candleflow_lake::{At, KLINES_TABLE, Lake, Pinned};
 use candleflow_schema::{Interval, KlineRecord, Micros, Symbol, time};
 use candleflow_topics::{Log, Start, klines};
 use serde::{Deserialize, Serialize};
@@ -55,8 +56,22 @@ pub(crate) struct Handover {
     pub(crate) from: Micros,
     /// The version of `klines`.
     pub(crate) klines_version: u64,
-    /// The name of the pin that keeps the files of that version.
+    /// The versions of the other tables that it reads.
+    pub(crate) tables: BTreeMap<String, i64>,
+    /// The name of the pin that keeps the files of these versions.
     pub(crate) pin: String,
+    /// The pipeline's bars.
+    pub(crate) bars: Feed,
+    /// The finer bars inside them, if it wants them.
+    pub(crate) detail: Option<Feed>,
+    /// The files that are pinned, at hand where they have just been.
+    #[serde(skip)]
+    files: Option<Arc<Pinned>>,
+}
+
+/// Where bars of one length come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Feed {
     /// The topic, and which one of that name.
     pub(crate) topic: String,
     pub(crate) topic_id: Option<String>,
@@ -64,9 +79,6 @@ pub(crate) struct Handover {
     pub(crate) offsets: BTreeMap<i32, i64>,
     /// Per symbol what comes from where.
     pub(crate) symbols: BTreeMap<String, Sides>,
-    /// The files that are pinned, at hand where they have just been.
-    #[serde(skip)]
-    files: Option<Arc<Vec<FileRef>>>,
 }
 
 /// What a job asks for.
@@ -75,6 +87,8 @@ pub(crate) struct Wanted<'w> {
     /// The pipeline in its canonical form.
     pub(crate) pipeline: &'w str,
     pub(crate) interval: Interval,
+    /// The length of finer bars that it wants beside them.
+    pub(crate) detail: Option<Interval>,
     /// Each symbol, and how many bars before `from` it wants; `None`: all.
     pub(crate) symbols: Vec<(Symbol, Option<usize>)>,
     pub(crate) from: Option<Micros>,
@@ -94,21 +108,8 @@ impl Handover {
         if wanted.from.is_some_and(|from| from != found.from) {
             return Err(other(&format!("--from, {}", time::format(found.from))));
         }
-        let is = topic_id::of(&**log, &found.topic).await?;
-        if is != found.topic_id {
-            return Err(usage(format!(
-                "the job {job} read another topic {}, which is gone: choose another --job",
-                found.topic
-            )));
-        }
-        for (partition, offset) in &found.offsets {
-            let ends = log.ends(&found.topic, *partition).await?;
-            if *offset < ends.first {
-                return Err(usage(format!(
-                    "the job {job} began at offset {offset} of partition {partition} of {}, which holds {} to {} by now: choose another --job, which takes from the lake what the topic has lost",
-                    found.topic, ends.first, ends.end
-                )));
-            }
+        for feed in std::iter::once(&found.bars).chain(&found.detail) {
+            feed.is_there(log, job).await?;
         }
         Ok(Some(found))
     }
@@ -118,14 +119,19 @@ impl Handover {
         lake: &Lake,
         log: &Arc<dyn Log>,
         wanted: &Wanted<'_>,
+        tables: Tables,
         cancel: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let held = scan(log, wanted, cancel).await?;
-        let topic = klines::topic_of(wanted.interval);
+        let held = scan(log, wanted, wanted.interval, cancel).await?;
+        let finer = match wanted.detail {
+            Some(detail) => Some((detail, scan(log, wanted, detail, cancel).await?)),
+            None => None,
+        };
         if !lake.tables().await?.iter().any(|t| t == KLINES_TABLE) {
             // A writer makes the table: a version without bars is a version, too.
             lake.klines_writer().await?;
         }
+        // What lies before the first record of a topic is in the lake when that record is there: this version holds it.
         let snapshot = lake.snapshot(KLINES_TABLE, None).await?;
         let at = At::Files(snapshot.files().clone());
         let from = wanted.from.unwrap_or_else(|| held.border.values().copied().max().unwrap_or(Micros::MIN));
@@ -142,41 +148,107 @@ impl Handover {
             let partition = held.partition.get(symbol).copied().unwrap_or(0);
             symbols.insert(symbol.to_string(), Sides { begins, border, last, partition });
         }
+        let detail = match finer {
+            Some((detail, held)) => Some(finer_feed(lake, log, wanted, detail, held, from, &at).await?),
+            None => None,
+        };
+        let mut files = tables.files;
+        files.insert(KLINES_TABLE.to_owned(), snapshot.files().to_vec());
         let decided = Self {
             id: uuid::Uuid::new_v4().simple().to_string(),
             pipeline: hash(wanted.pipeline),
             from,
             klines_version: snapshot.version(),
+            tables: tables.versions,
             pin: format!("handover.{}.{}", wanted.job, snapshot.version()),
-            topic_id: topic_id::of(&**log, &topic).await?,
-            topic,
-            offsets: held.offsets,
-            symbols,
-            files: Some(snapshot.files().clone()),
+            bars: Feed::of(log, wanted.interval, held.offsets, symbols).await?,
+            detail,
+            files: Some(Arc::new(files)),
         };
         if wanted.dry {
             return Ok(decided);
         }
-        lake.pin(&decided.pin, &[(KLINES_TABLE.to_owned(), snapshot.files().to_vec())].into()).await?;
+        lake.pin(&decided.pin, &*decided.pinned(lake).await?).await?;
         if lake.record_once(wanted.job, RECORD, &decided).await? {
             return Ok(decided);
         }
         Self::recorded(lake, log, wanted).await?.context("the record of the hand-over has gone")
     }
 
-    /// The state of `klines` that the job reads.
-    pub(crate) async fn at(&self, lake: &Lake) -> anyhow::Result<At> {
+    /// The files that the job reads, by table.
+    pub(crate) async fn pinned(&self, lake: &Lake) -> anyhow::Result<Arc<Pinned>> {
         if let Some(files) = &self.files {
-            return Ok(At::Files(files.clone()));
+            return Ok(files.clone());
         }
-        let mut pinned = lake.pinned(&self.pin).await?.with_context(|| format!("the pin {} is gone", self.pin))?;
-        Ok(At::Files(Arc::new(pinned.remove(KLINES_TABLE).unwrap_or_default())))
+        Ok(Arc::new(lake.pinned(&self.pin).await?.with_context(|| format!("the pin {} is gone", self.pin))?))
     }
 
-    /// Where the job begins in each partition.
-    pub(crate) fn starts(&self) -> Vec<(i32, Start)> {
-        self.offsets.iter().map(|(partition, offset)| (*partition, Start::Offset(*offset))).collect()
+    /// The state of `klines` that the job reads.
+    pub(crate) async fn at(&self, lake: &Lake) -> anyhow::Result<At> {
+        let pinned = self.pinned(lake).await?;
+        Ok(At::Files(Arc::new(pinned.get(KLINES_TABLE).cloned().unwrap_or_default())))
     }
+}
+
+impl Feed {
+    async fn of(
+        log: &Arc<dyn Log>,
+        interval: Interval,
+        offsets: BTreeMap<i32, i64>,
+        symbols: BTreeMap<String, Sides>,
+    ) -> anyhow::Result<Self> {
+        let topic = klines::topic_of(interval);
+        Ok(Self { topic_id: topic_id::of(&**log, &topic).await?, topic, offsets, symbols })
+    }
+
+    /// Whether its topic is the one that it was, and still holds the first record.
+    async fn is_there(&self, log: &Arc<dyn Log>, job: &str) -> anyhow::Result<()> {
+        if topic_id::of(&**log, &self.topic).await? != self.topic_id {
+            return Err(usage(format!(
+                "the job {job} read another topic {}, which is gone: choose another --job",
+                self.topic
+            )));
+        }
+        for (partition, offset) in &self.offsets {
+            let ends = log.ends(&self.topic, *partition).await?;
+            if *offset < ends.first {
+                return Err(usage(format!(
+                    "the job {job} began at offset {offset} of partition {partition} of {}, which holds {} to {} by now: choose another --job, which takes from the lake what the topic has lost",
+                    self.topic, ends.first, ends.end
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the job begins in each partition; `only`: in that one.
+    pub(crate) fn starts(&self, only: Option<i32>) -> Vec<(i32, Start)> {
+        let wanted = self.offsets.iter().filter(|(partition, _)| only.is_none_or(|only| only == **partition));
+        wanted.map(|(partition, offset)| (*partition, Start::Offset(*offset))).collect()
+    }
+}
+
+/// Where the finer bars come from: there is no warm-up of them. Where the lake has none, a bar goes without.
+async fn finer_feed(
+    lake: &Lake,
+    log: &Arc<dyn Log>,
+    wanted: &Wanted<'_>,
+    detail: Interval,
+    held: Held,
+    from: Micros,
+    at: &At,
+) -> anyhow::Result<Feed> {
+    let begins = super::run::finer::begins(wanted.interval, from);
+    let mut symbols = BTreeMap::new();
+    for (symbol, _) in &wanted.symbols {
+        let border = held.border.get(symbol).copied().unwrap_or(from);
+        let times = super::run::times(lake, detail, symbol, begins.min(border), border, at).await?;
+        let last = times.last().copied();
+        no_hole(lake, detail, symbol, last, border).await?;
+        let partition = held.partition.get(symbol).copied().unwrap_or(0);
+        symbols.insert(symbol.to_string(), Sides { begins, border, last, partition });
+    }
+    Feed::of(log, detail, held.offsets, symbols).await
 }
 
 fn hash(pipeline: &str) -> String {
@@ -196,8 +268,13 @@ struct Held {
 }
 
 /// Reads the topic until it holds something of every symbol, and all that lies before `from`.
-async fn scan(log: &Arc<dyn Log>, wanted: &Wanted<'_>, cancel: &CancellationToken) -> anyhow::Result<Held> {
-    let topic = klines::topic_of(wanted.interval);
+async fn scan(
+    log: &Arc<dyn Log>,
+    wanted: &Wanted<'_>,
+    interval: Interval,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Held> {
+    let topic = klines::topic_of(interval);
     let from = wanted.from.unwrap_or(Micros::MIN);
     let mut said = Instant::now();
     let partitions = loop {

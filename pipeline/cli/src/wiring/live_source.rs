@@ -1,11 +1,13 @@
-//! The rows of a live run: those of the lake up to the border, then those of the topic.
+//! The rows of a live run: those of the lake up to the border, then those of the topic. Finer bars come the same way, one
+//! source for each partition of their topic.
 
-use super::handover::Handover;
+use super::handover::{Feed, Handover};
 use async_trait::async_trait;
-use candleflow_lake::{Lake, LakeSource, Order, Read, Span};
+use candleflow_lake::{At, Lake, LakeSource, Order, Read, Span};
+use candleflow_runtime::Detailed;
 use candleflow_schema::{ConnectorError, Input, Interval, Micros, Source, Symbol};
 use candleflow_topics::{Log, klines};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The lake, then the topic.
 pub(crate) struct LakeThenTopic {
@@ -14,24 +16,51 @@ pub(crate) struct LakeThenTopic {
 }
 
 impl LakeThenTopic {
-    /// Rows as it was decided.
+    /// Rows as it was decided; `only`: of that partition.
     pub(crate) async fn open(
         lake: &Lake,
         log: &Arc<dyn Log>,
         interval: Interval,
-        handover: &Handover,
+        (feed, at): (&Feed, &At),
         symbols: &[Symbol],
+        only: Option<i32>,
         bad: klines::OnBad,
     ) -> anyhow::Result<Self> {
-        let sides = || symbols.iter().filter_map(|s| Some((s.clone(), handover.symbols.get(&**s)?)));
+        let sides = || symbols.iter().filter_map(|s| Some((s.clone(), feed.symbols.get(&**s)?)));
         let spans = sides().map(|(symbol, sides)| Span { symbol, from: sides.begins, to: sides.border });
         let read = Read { spans: spans.collect(), ..Read::of(interval, symbols, Micros::MIN, Micros::MAX) };
-        let lake = lake.source(&read.at(handover.at(lake).await?), Order::Total, None).await?;
+        let lake = lake.source(&read.at(at.clone()), Order::Total, None).await?;
         let after = sides().map(|(symbol, sides)| (symbol, sides.border.max(sides.begins))).collect();
-        let reader = log.reader(&handover.topic, &handover.starts()).await?;
+        let reader = log.reader(&feed.topic, &feed.starts(only)).await?;
         let topic = klines::TopicSource::new(reader, symbols, after, bad);
         Ok(Self { lake: Some(lake), topic })
     }
+}
+
+/// All that a live run of these lengths of bar reads. `tasks`: those of the symbols; `bad` makes what hears of records that
+/// cannot be used.
+pub(crate) async fn open(
+    lake: &Lake,
+    log: &Arc<dyn Log>,
+    (interval, detail): (Interval, Option<Interval>),
+    handover: &Handover,
+    (symbols, tasks): (&[Symbol], &[usize]),
+    bad: impl Fn() -> klines::OnBad,
+) -> anyhow::Result<Box<dyn Source>> {
+    let at = handover.at(lake).await?;
+    let bars = LakeThenTopic::open(lake, log, interval, (&handover.bars, &at), symbols, None, bad()).await?;
+    let (Some(detail), Some(feed)) = (detail, &handover.detail) else { return Ok(Box::new(bars)) };
+    let mut partitions: BTreeMap<i32, Vec<Symbol>> = BTreeMap::new();
+    for symbol in symbols {
+        let partition = feed.symbols.get(&**symbol).map_or(0, |sides| sides.partition);
+        partitions.entry(partition).or_default().push(symbol.clone());
+    }
+    let mut finer: Vec<(Vec<Symbol>, Box<dyn Source>)> = Vec::new();
+    for (partition, symbols) in partitions {
+        let source = LakeThenTopic::open(lake, log, detail, (feed, &at), &symbols, Some(partition), bad()).await?;
+        finer.push((symbols, Box::new(source)));
+    }
+    Ok(Box::new(Detailed::new(symbols, tasks, handover.from, Box::new(bars), finer)))
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 use crate::{pipeline::home_with_bars, support::Home};
 
 const EMA: &str = include_str!("../../../../examples/ema-cross.yaml");
+const ROTATION: &str = include_str!("../../../../examples/rotation.yaml");
 const DIP: &str = include_str!("../../../../examples/dip-buyer.yaml");
 
 #[test]
@@ -25,6 +26,19 @@ fn the_examples_keep_every_law_on_real_bars() {
     assert_eq!(json("1"), json("1"));
     assert!(one["good"].as_bool().unwrap() && one["findings"].as_array().unwrap().is_empty());
     assert_eq!(one["symbols"][0]["symbol"], "BTCUSDT");
+}
+
+#[test]
+fn an_account_over_all_symbols_is_checked_with_all_of_them_cut_at_once() {
+    let Some(home) = home_with_bars(&["BTCUSDT", "ETHUSDT", "XRPUSDT", "BTTUSDT"]) else { return };
+    home.write("rotation.yaml", ROTATION);
+    let said = home.run(&["check", "rotation.yaml", "--bars", "3000"]).good();
+    assert!(said.out.contains("good: every law holds"), "{said:?}");
+    let account = said.out.split("\n*\n").nth(1).unwrap_or_else(|| panic!("no account: {said:?}"));
+    for law in ["look-ahead", "batches", "snapshots"] {
+        assert!(account.contains(&format!("  {law:<10}  holds")), "{law}: {said:?}");
+    }
+    assert!(!account.contains(" 0 trades"), "{said:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Bars of some symbols; the last symbol stops trading between `FROM` and `TO`.
-fn bars(home: &Home) -> Option<Vec<String>> {
+pub(crate) fn bars(home: &Home) -> Option<Vec<String>> {
     bars_of(home, ["BTCUSDT", "ETHUSDT", "XRPUSDT"])
 }
 

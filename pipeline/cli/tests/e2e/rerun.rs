@@ -132,3 +132,36 @@ fn a_run_that_fails_or_is_dry_pins_nothing() {
     let without_warnings = |page: &str| page.split("Price and trades").nth(1).unwrap().to_owned();
     assert_eq!(without_warnings(&html), without_warnings(&again));
 }
+
+#[test]
+fn a_rerun_reads_filters_and_funding_as_they_were() {
+    let Some(home) = crate::pipeline::home_with_bars(&["BTCUSDT"]) else { return };
+    let info = |step: &str, at: i64| {
+        format!(
+            r#"{{"timezone":"UTC","serverTime":{at},"rateLimits":[],"exchangeFilters":[],"symbols":[{{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[{{"filterType":"PRICE_FILTER","minPrice":"0.01","maxPrice":"1000000","tickSize":"0.01"}},{{"filterType":"LOT_SIZE","minQty":"{step}","maxQty":"9000","stepSize":"{step}"}}]}}]}}"#
+        )
+    };
+    home.write("info.json", &info("0.001", 1_600_000_000_000));
+    home.write("rates.csv", "symbol,time,rate,mark_price\nBTCUSDT,2021-04-22T16:00:00Z,0.0001,50000\n");
+    home.run(&["import", "--as", "instruments", "info.json"]).good();
+    home.run(&["import", "--as", "funding", "rates.csv"]).good();
+    let account = "account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, filters: exchange, funding: { table: funding } }";
+    let text = "name: held\nsource: { symbols: [BTCUSDT], interval: 1m }\nstrategy: { long: { entry: \"close > open\", max_bars: 2000 }, size: { equity: 50% } }\n";
+    home.write("held.yaml", &format!("{text}{account}\n"));
+    let run = || home.run(&["run", "held.yaml", "--from", "2021-04-22", "--to", "2021-04-24"]).good();
+    let first = run();
+    let (id, digest) = (first.value("run"), first.value("digest"));
+    assert_eq!(home.run(&["rerun", id]).good().value("digest"), digest);
+    // Both tables say more now, and the files that said it are merged and gone.
+    home.write("info2.json", &info("0.1", 1_500_000_000_000));
+    home.write("rates2.csv", "symbol,time,rate,mark_price\nBTCUSDT,2021-04-23T08:00:00Z,0.01,50000\n");
+    home.run(&["import", "--as", "instruments", "info2.json"]).good();
+    home.write("info3.json", &info("0.1", 1_600_000_000_000));
+    home.run(&["import", "--as", "instruments", "info3.json"]).good();
+    home.run(&["import", "--as", "funding", "rates2.csv"]).good();
+    upkeep(&home);
+    let again = home.run(&["rerun", id]).good();
+    assert_eq!(again.value("digest"), digest);
+    assert!(!format!("{again:?}").contains("did not pin"), "{again:?}");
+    assert_ne!(run().value("digest"), digest);
+}

@@ -39,6 +39,7 @@ fn other_processes_reach_topics_and_jobs_of_a_running_up() {
     let home = Home::new();
     home.write("crossing.yaml", PIPELINE);
     home.write("other.yaml", &PIPELINE.replace("BTCUSDT", "XRPUSDT"));
+    home.write("inside.yaml", &PIPELINE.replace("sinks:", "fills: { path: detail, detail: 1s }\nsinks:"));
     home.write("broken.yaml", &PIPELINE.replace("ema(close, 5)", "emma(close, 5)"));
     let nobody = home.run(&["jobs", "list"]);
     assert_eq!(nobody.code, 2, "{nobody:?}");
@@ -73,6 +74,7 @@ fn other_processes_reach_topics_and_jobs_of_a_running_up() {
     until(&home, &["topics", "peek", "signals.crossing", "-n", "1"], "\"action\"");
     for (args, expected) in [
         (vec!["jobs", "submit", "other.yaml"], "--symbols XRPUSDT"),
+        (vec!["jobs", "submit", "inside.yaml"], "start it with --detail 1s"),
         (vec!["jobs", "submit", "broken.yaml"], "broken.yaml:5:"),
         (vec!["jobs", "stop", "nothing"], "there is no job nothing"),
         (vec!["topics", "peek", "nothing"], "there is no topic nothing"),

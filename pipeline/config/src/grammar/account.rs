@@ -108,7 +108,11 @@ pub static FILLS: Block = block(
             "pessimistic",
             "In which order a bar's prices are believed to have come: whatever is worse, open-high-low-close, the nearer extreme first, or as finer bars show.",
         ),
-        may("detail", Holds::Word, "Length of the finer bars of `path: detail`, such as 1m."),
+        may(
+            "detail",
+            Holds::Word,
+            "Length of the finer bars of `path: detail`, such as 1m: it divides the source's interval. They come from the lake, live from the topic `klines.<detail>` too.",
+        ),
         or(
             "entry_bar_stops",
             Holds::Either(&[Holds::Bool, Holds::OneOf(&["open"])]),

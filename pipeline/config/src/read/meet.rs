@@ -5,6 +5,9 @@ use crate::document::{Account, Located, Size, Source, Strategy};
 use candleflow_kernels::strategy::{Scope, SizedAt};
 use candleflow_schema::Interval;
 
+/// Finer bars in one bar: as many as a day has seconds.
+const MOST_FINER: i64 = 86_400;
+
 impl Reader {
     /// One account over several symbols holds one asset; limits over symbols need one account.
     pub(super) fn meet(&mut self, source: &Source, strategy: Option<&Strategy>, account: Option<&Account>) {
@@ -43,6 +46,12 @@ impl Reader {
         };
         if !fits {
             self.errors.add(detail.place, format!("detail: bars of {} do not fill the source's {base}", detail.value));
+            return;
+        }
+        let each = base.nominal() / detail.value.nominal();
+        if each > MOST_FINER {
+            let text = format!("detail: a bar of {base} has {each} of {}, at most {MOST_FINER} can be", detail.value);
+            self.errors.add(detail.place, text);
         }
     }
 }

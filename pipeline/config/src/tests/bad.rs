@@ -132,3 +132,16 @@ fn a_profile_that_does_not_exist_is_told_with_the_known_ones() {
         "p:1:10: profile: unknown value 'backtesting.py', did you mean 'backtesting_py'? Expected one of backtesting_py, vectorbt, backtrader, freqtrade"
     );
 }
+
+#[test]
+fn a_bar_has_at_most_as_many_finer_bars_as_a_day_has_seconds() {
+    let text = |base: &str, detail: &'static str| {
+        let settings = with(&[("fills.path", "detail"), ("fills.detail", detail)]);
+        blocks::text(&settings, false).replace("interval: 5m", &format!("interval: {base}"))
+    };
+    for (base, detail) in [("1d", "1s"), ("1M", "1m"), ("5m", "1m"), ("1w", "1h")] {
+        assert!(read("p", &text(base, detail), &Overrides::default()).is_ok(), "{detail} in {base}");
+    }
+    let errors = read("p", &text("1w", "1s"), &Overrides::default()).unwrap_err().to_string();
+    assert!(errors.contains("detail: a bar of 1w has 604800 of 1s, at most 86400 can be"), "{errors}");
+}

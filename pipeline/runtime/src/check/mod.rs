@@ -11,6 +11,7 @@
 //! the chain is given bars and what comes out is compared. What differs is a [`Finding`], which names the first column in
 //! the order of computation, because all that is built on it differs as well. The same seed gives the same cuts.
 
+mod account;
 mod look_ahead;
 mod measure;
 mod repaint;
@@ -18,6 +19,7 @@ mod same;
 mod subject;
 mod warmup;
 
+pub use account::{Account, check_account};
 pub use subject::{Cut, Subject};
 pub use warmup::Warmup;
 

@@ -68,9 +68,6 @@ impl Compiler<'_> {
                 }
             }
         }
-        if let Some(detail) = &document.detail {
-            self.errors.add(detail.place, "path: detail cannot be run yet: take pessimistic, ohlc or nearest");
-        }
         let before = self.errors.iter().count();
         let long = block.long.as_ref().map(|s| self.side(s, &mut gathered));
         let short = block.short.as_ref().map(|s| self.side(s, &mut gathered));

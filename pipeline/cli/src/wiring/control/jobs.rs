@@ -16,7 +16,7 @@ use candleflow_lake::Lake;
 use candleflow_schema::{Interval, Micros, Symbol, time};
 use candleflow_topics::Log;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -48,21 +48,22 @@ struct Inner {
     lake: Lake,
     log: Arc<dyn Log>,
     interval: Interval,
+    details: BTreeSet<Interval>,
     symbols: Vec<Symbol>,
     cancel: CancellationToken,
     jobs: Mutex<BTreeMap<String, Arc<Job>>>,
 }
 
 impl Jobs {
-    /// Jobs over the symbols that are synced; `cancel` stops them all.
+    /// Jobs over the bars and symbols that are synced; `cancel` stops them all.
     pub(crate) fn new(
         lake: Lake,
         log: Arc<dyn Log>,
-        interval: Interval,
+        (interval, details): (Interval, BTreeSet<Interval>),
         symbols: Vec<Symbol>,
         cancel: CancellationToken,
     ) -> Self {
-        Self { inner: Arc::new(Inner { lake, log, interval, symbols, cancel, jobs: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { lake, log, interval, details, symbols, cancel, jobs: Mutex::default() }) }
     }
 
     fn jobs(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Job>>> {
@@ -82,6 +83,11 @@ impl Jobs {
                 "this 'up' has bars of {}, the pipeline wants {}: higher intervals are columns with 'every'",
                 inner.interval,
                 prepared.interval()
+            )));
+        }
+        if let Some(detail) = prepared.detail().filter(|detail| !inner.details.contains(detail)) {
+            return Err(usage(format!(
+                "this 'up' has no bars of {detail}, which the pipeline's path: detail wants: start it with --detail {detail}"
             )));
         }
         let missing: Vec<String> =

@@ -1,16 +1,17 @@
 //! A run again, from what its `runs` row and its pin say: the same text, parameters and bars.
 //!
 //! ```text
-//!  history   the pinned files, per symbol from its first bar to its last
+//!  history   the pinned files, per symbol from its first bar to its last, with the finer bars inside them
 //!  live      the pinned files up to where the topic took over, then what the topic said of each bar
 //! ```
 //! Nothing is written: what comes out is compared with what was found then.
 
 use super::{
+    finer,
     history::{Planned, compute},
     inputs::{Inputs, Key},
     prepare::{Prepared, prepare_text},
-    statics::{noted, statics},
+    statics::{Tables, noted, statics},
 };
 use crate::{
     exit::usage,
@@ -22,7 +23,7 @@ use arrow::array::{AsArray, RecordBatch};
 use async_trait::async_trait;
 use candleflow_lake::{At, FileRef, KLINES_TABLE, Lake, LakeSource, Order, Read, Span};
 use candleflow_runtime::{KeyTask, Outlets};
-use candleflow_schema::{Bar, ConnectorError, Input, Source, Symbol, tables::bars_to_batch};
+use candleflow_schema::{Bar, ConnectorError, Input, Interval, Micros, Source, Symbol, tables::bars_to_batch};
 use std::{collections::VecDeque, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -109,14 +110,16 @@ pub(crate) async fn again(
     let files = Arc::new(pinned.remove(KLINES_TABLE).unwrap_or_default());
     let telling = Telling::new(prepared, prices);
     let from = inputs.warm_until();
-    let (statics, mut warnings) = statics(prepared, lake, None).await?;
+    let (tables, mut warnings) = Tables::pinned(prepared, lake, pinned).await?;
+    let (statics, noticed) = statics(prepared, lake, &tables).await?;
+    warnings.extend(noticed);
     let binding = prepared.binding(from, &statics);
     let (mut tasks, mut total) = (Vec::new(), 0);
     for compiled in &prepared.compiled {
         let key = inputs.keys.iter().find(|k| k.symbol == compiled.symbol);
         let key = key.with_context(|| format!("{} says nothing of {}", stored.run_id, compiled.symbol))?;
         total += key.bars;
-        let source: Box<dyn Source> = Box::new(Recorded::open(lake, prepared, &files, key).await?);
+        let source = recorded(lake, prepared, &files, key, from).await?;
         let (symbol, source) = (Symbol::from(compiled.symbol.as_str()), telling.tapped(source, from));
         tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, &binding)? });
     }
@@ -141,27 +144,49 @@ struct Recorded {
 }
 
 impl Recorded {
-    async fn open(lake: &Lake, prepared: &Prepared, files: &Arc<Vec<FileRef>>, key: &Key) -> anyhow::Result<Self> {
-        let (Some(first), Some(last)) = (key.first, key.last) else {
-            return Ok(Self { lake: None, topic: VecDeque::new() });
-        };
-        let symbol = Symbol::from(key.symbol.as_str());
-        let interval = prepared.interval();
-        let border = key.topic_after.unwrap_or(last).min(last);
+    /// Bars of a length with `from < time <= to`, those after `border` as the topic told them.
+    async fn open(
+        lake: &Lake,
+        interval: Interval,
+        files: &Arc<Vec<FileRef>>,
+        (symbol, from, to): (&Symbol, Micros, Micros),
+        border: Option<Micros>,
+    ) -> anyhow::Result<Self> {
+        let border = border.unwrap_or(to).min(to);
         let mut recorded = Self { lake: None, topic: VecDeque::new() };
-        if border >= first && !files.is_empty() {
-            let spans = vec![Span { symbol: symbol.clone(), from: first - 1, to: border }];
+        if border > from && !files.is_empty() {
+            let spans = vec![Span { symbol: symbol.clone(), from, to: border }];
             let read = Read { spans, ..Read::of(interval, &[], 0, 0).at(At::Files(files.clone())) };
             recorded.lake = Some(lake.source(&read, Order::BySymbol, None).await?);
         }
-        if border < last {
-            let bars: Vec<Bar> = lake.heard(&symbol, interval, border.max(first - 1), last).await?;
+        if border < to {
+            let bars: Vec<Bar> = lake.heard(symbol, interval, border.max(from), to).await?;
             for part in bars.chunks(BATCH) {
                 recorded.topic.push_back(bars_to_batch(part)?);
             }
         }
         Ok(recorded)
     }
+}
+
+/// All that a run read of a symbol.
+async fn recorded(
+    lake: &Lake,
+    prepared: &Prepared,
+    files: &Arc<Vec<FileRef>>,
+    key: &Key,
+    from: Micros,
+) -> anyhow::Result<Box<dyn Source>> {
+    let (Some(first), Some(last)) = (key.first, key.last) else {
+        return Ok(Box::new(Recorded { lake: None, topic: VecDeque::new() }));
+    };
+    let symbol = Symbol::from(key.symbol.as_str());
+    let interval = prepared.interval();
+    let bars = Recorded::open(lake, interval, files, (&symbol, first - 1, last), key.topic_after).await?;
+    let Some(detail) = prepared.detail() else { return Ok(Box::new(bars)) };
+    let begins = finer::begins(interval, from);
+    let finer = Recorded::open(lake, detail, files, (&symbol, begins, last), key.detail_after).await?;
+    Ok(finer::joined(&symbol, from, Box::new(bars), Box::new(finer)))
 }
 
 #[async_trait]

@@ -1,11 +1,12 @@
 //! A run over the bars of the lake: each symbol on its own, at one pinned state of the table.
 
 use super::{
+    finer,
     input::{first, pinned, times, warmup},
     inputs::{Inputs, pin, unpin},
     keep::{Facts, attach, keep, run_id},
     prepare::Prepared,
-    statics::{noted, statics},
+    statics::{Tables, noted, statics},
 };
 use crate::{
     args::RunArgs,
@@ -34,10 +35,11 @@ pub(crate) async fn over_history(
         return Err(usage("--from must be before --to"));
     }
     let telling = Telling::new(prepared, args.report.is_some());
-    let mut plan = plan(prepared, lake, args, &files, &telling).await?;
+    let tables = Tables::now(prepared, lake, None).await?;
+    let mut plan = plan(prepared, lake, args, (&files, &tables), &telling).await?;
     let run_id = run_id(&prepared.document.name.value, started);
     if !args.dry {
-        pin(lake, &run_id, &files, prepared.interval(), &prepared.symbols()).await?;
+        pin(lake, &run_id, &files, &prepared.intervals(), &prepared.symbols(), &tables).await?;
     }
     let clock = std::time::Instant::now();
     let done = async {
@@ -53,8 +55,8 @@ pub(crate) async fn over_history(
             }
         }
         let outcome = compute(prepared, plan.work, &telling, &mut outlets, from, args.threads, cancel).await?;
-        let inputs = Inputs::new(from, &prepared.overrides, version);
-        let inputs = inputs.with_keys(&prepared.symbols(), &outcome.inputs, |_| None);
+        let inputs = Inputs::new(from, &prepared.overrides, version, &tables.versions);
+        let inputs = inputs.with_keys(&prepared.symbols(), &outcome.inputs, |_| (None, None));
         let facts = Facts { run_id: run_id.clone(), mode: "history", started, from, to, version, inputs };
         if !args.dry {
             keep(lake, prepared, &outcome, &facts).await?;
@@ -94,12 +96,12 @@ async fn plan(
     prepared: &Prepared,
     lake: &Lake,
     args: &RunArgs,
-    files: &Arc<Vec<FileRef>>,
+    (files, tables): (&Arc<Vec<FileRef>>, &Tables),
     telling: &Telling,
 ) -> anyhow::Result<Plan> {
     let (at, interval) = (At::Files(files.clone()), prepared.interval());
     let (from, to) = (args.from.unwrap_or(Micros::MIN), args.to.unwrap_or(Micros::MAX));
-    let (statics, mut warnings) = statics(prepared, lake, None).await?;
+    let (statics, mut warnings) = statics(prepared, lake, tables).await?;
     let binding = prepared.binding(from, &statics);
     let (mut tasks, mut total) = (Vec::new(), 0);
     for compiled in &prepared.compiled {
@@ -146,6 +148,7 @@ async fn plan(
             ..Read::of(interval, &[], 0, 0).at(at.clone())
         };
         let source: Box<dyn Source> = Box::new(lake.source(&read, Order::BySymbol, None).await?);
+        let source = finer::over_history(prepared, lake, &symbol, (from, to), &at, source).await?;
         let source = telling.tapped(source, from);
         tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, &binding)? });
     }

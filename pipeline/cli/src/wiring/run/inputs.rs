@@ -3,6 +3,7 @@
 //! The files are in the lake's pin of the run's id, or of a live job's hand-over, which vacuum spares. Everything else is one JSON text in the column
 //! `inputs` of the `runs` row, and the digest of every output and key is one in `chains`.
 
+use super::statics::Tables;
 use crate::exit::usage;
 use candleflow_config::Overrides;
 use candleflow_lake::{FileRef, KLINES_TABLE, Lake, Pinned};
@@ -40,17 +41,26 @@ pub(crate) struct Key {
     pub(crate) last: Option<Micros>,
     /// Bars after this event time came from a topic.
     pub(crate) topic_after: Option<Micros>,
+    /// Finer bars after this event time came from a topic.
+    #[serde(default)]
+    pub(crate) detail_after: Option<Micros>,
 }
 
 impl Inputs {
     /// Of a run that is about to begin.
-    pub(super) fn new(from: Micros, overrides: &Overrides, klines: Option<i64>) -> Self {
+    pub(super) fn new(
+        from: Micros,
+        overrides: &Overrides,
+        klines: Option<i64>,
+        others: &BTreeMap<String, i64>,
+    ) -> Self {
+        let klines = klines.map(|version| (KLINES_TABLE.to_owned(), version));
         Self {
             from: (from > Micros::MIN).then_some(from),
             pin: None,
             set: overrides.params.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             symbols: overrides.symbols.clone(),
-            tables: klines.map(|version| (KLINES_TABLE.to_owned(), version)).into_iter().collect(),
+            tables: klines.into_iter().chain(others.clone()).collect(),
             keys: Vec::new(),
         }
     }
@@ -60,19 +70,23 @@ impl Inputs {
         Self { pin: Some(pin.to_owned()), ..self }
     }
 
-    /// With what was read in the end. `topic_after`: where the topic took over, if there was one.
+    /// With what was read in the end. `borders`: where topics took over, that of bars and that of finer bars.
     pub(super) fn with_keys(
         mut self,
         symbols: &[Symbol],
         read: &[KeyInput],
-        topic_after: impl Fn(&Symbol) -> Option<Micros>,
+        borders: impl Fn(&Symbol) -> (Option<Micros>, Option<Micros>),
     ) -> Self {
-        let key = |(symbol, read): (&Symbol, &KeyInput)| Key {
-            symbol: symbol.to_string(),
-            bars: read.bars,
-            first: read.times.map(|(first, _)| first),
-            last: read.times.map(|(_, last)| last),
-            topic_after: topic_after(symbol),
+        let key = |(symbol, read): (&Symbol, &KeyInput)| {
+            let (topic_after, detail_after) = borders(symbol);
+            Key {
+                symbol: symbol.to_string(),
+                bars: read.bars,
+                first: read.times.map(|(first, _)| first),
+                last: read.times.map(|(_, last)| last),
+                topic_after,
+                detail_after,
+            }
         };
         self.keys = symbols.iter().zip(read).map(key).collect();
         self
@@ -84,19 +98,22 @@ impl Inputs {
     }
 }
 
-/// Keeps the files that a run is about to read, before it reads them: of `files`, those of its interval and symbols.
+/// Keeps the files that a run is about to read, before it reads them: of `files`, those of its lengths of bar and symbols,
+/// and all of the other tables.
 pub(super) async fn pin(
     lake: &Lake,
     run_id: &str,
     files: &[FileRef],
-    interval: Interval,
+    intervals: &[Interval],
     symbols: &[Symbol],
+    tables: &Tables,
 ) -> anyhow::Result<()> {
     let holds = |f: &&FileRef| {
-        f.partition.get("interval").is_some_and(|i| i == interval.name())
+        f.partition.get("interval").is_some_and(|name| intervals.iter().any(|i| name == i.name()))
             && f.symbols.as_ref().is_none_or(|(a, b)| symbols.iter().any(|s| a.as_str() <= &**s && &**s <= b.as_str()))
     };
-    let pinned = Pinned::from([(KLINES_TABLE.to_owned(), files.iter().filter(holds).cloned().collect())]);
+    let mut pinned: Pinned = tables.files.clone();
+    pinned.insert(KLINES_TABLE.to_owned(), files.iter().filter(holds).cloned().collect());
     lake.pin(run_id, &pinned).await.map_err(|e| usage(format!("cannot pin what {run_id} reads: {e}")))
 }
 

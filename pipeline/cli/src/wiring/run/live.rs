@@ -8,14 +8,14 @@ use super::{
     inputs::Inputs,
     keep::{Facts, attach, finished, keep, run_id},
     prepare::Prepared,
-    statics::{noted, statics},
+    statics::{Tables, noted, statics},
 };
 use crate::{
     args::RunArgs,
     exit::usage,
     wiring::{
-        handover::{Handover, Wanted},
-        live_source::LakeThenTopic,
+        handover::{Feed, Handover, Wanted},
+        live_source,
         report::Report,
         signals,
         story::Telling,
@@ -69,13 +69,17 @@ pub(crate) async fn on_topic(
         job,
         pipeline: &prepared.canonical,
         interval,
+        detail: prepared.detail(),
         symbols: prepared.compiled.iter().map(wants).collect::<anyhow::Result<_>>()?,
         from: args.from,
         dry: args.dry,
     };
     let handover = match Handover::recorded(lake, &log, &wanted).await? {
         Some(recorded) => recorded,
-        None => Handover::decide(lake, &log, &wanted, &cancel).await?,
+        None => {
+            let tables = Tables::now(prepared, lake, Some(&cancel)).await?;
+            Handover::decide(lake, &log, &wanted, tables, &cancel).await?
+        }
     };
     let from = handover.from;
     if args.to.is_some_and(|to| to <= from) {
@@ -83,29 +87,34 @@ pub(crate) async fn on_topic(
     }
     let run_id = job.to_owned();
     let unusable = Arc::new(AtomicU64::new(0));
-    let count = unusable.clone();
-    let bad: klines::OnBad = Box::new(move |bad| {
-        count.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(
-            source = bad.source,
-            offset = bad.place,
-            reason = bad.reason,
-            "a record of the topic cannot be used"
-        )
-    });
-    let source = LakeThenTopic::open(lake, &log, interval, &handover, &symbols, bad).await?;
-    let (statics, mut warnings) = statics(prepared, lake, Some(&cancel)).await?;
+    let bad = || -> klines::OnBad {
+        let count = unusable.clone();
+        Box::new(move |bad| {
+            count.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                source = bad.source,
+                offset = bad.place,
+                reason = bad.reason,
+                "a record of the topic cannot be used"
+            )
+        })
+    };
+    // What a portfolio's symbols give before they meet in its account keeps the task of its symbol.
+    let task = |(place, symbol): (usize, &Symbol)| match handover.bars.symbols.get(&**symbol) {
+        Some(sides) if !prepared.is_portfolio() => sides.partition as usize,
+        _ => place,
+    };
+    let tasks: Vec<usize> = symbols.iter().enumerate().map(task).collect();
+    let lengths = (interval, prepared.detail());
+    let source = live_source::open(lake, &log, lengths, &handover, (&symbols, &tasks), bad).await?;
+    let (tables, mut warnings) = Tables::pinned(prepared, lake, (*handover.pinned(lake).await?).clone()).await?;
+    let (statics, noticed) = statics(prepared, lake, &tables).await?;
+    warnings.extend(noticed);
     let binding = prepared.binding(from, &statics);
     let mut keys = Vec::new();
     for compiled in &prepared.compiled {
         keys.push((Symbol::from(compiled.symbol.as_str()), prepared.chain(compiled, &binding)?));
     }
-    // What a portfolio's symbols give before they meet in its account keeps the task of its symbol.
-    let task = |(place, symbol): (usize, &Symbol)| match handover.symbols.get(&**symbol) {
-        Some(sides) if !prepared.is_portfolio() => sides.partition as usize,
-        _ => place,
-    };
-    let tasks: Vec<usize> = symbols.iter().enumerate().map(task).collect();
     let apart: BTreeSet<usize> = tasks.iter().copied().collect();
     let tasks_of = |output| match prepared.is_portfolio() && output != Output::Columns {
         true => BTreeSet::from([ACCOUNT_TASK]),
@@ -136,7 +145,7 @@ pub(crate) async fn on_topic(
     let run = Live {
         keys,
         tasks,
-        source: telling.tapped(Box::new(source), from),
+        source: telling.tapped(source, from),
         pipeline: &prepared.canonical,
         from,
         to: args.to,
@@ -147,18 +156,19 @@ pub(crate) async fn on_topic(
     warnings.extend(noted(outcome.notes));
     let to = args.to.or(outcome.range.map(|(_, to)| to)).unwrap_or(from);
     let version = i64::try_from(handover.klines_version).ok();
-    let border = |symbol: &Symbol| handover.symbols.get(&**symbol).map(|sides| sides.border);
-    let inputs = Inputs::new(from, &prepared.overrides, version);
-    let inputs = inputs.pinned_as(&handover.pin).with_keys(&symbols, &outcome.inputs, border);
+    let border = |feed: Option<&Feed>, symbol: &Symbol| Some(feed?.symbols.get(&**symbol)?.border);
+    let borders = |symbol: &Symbol| (border(Some(&handover.bars), symbol), border(handover.detail.as_ref(), symbol));
+    let inputs = Inputs::new(from, &prepared.overrides, version, &handover.tables);
+    let inputs = inputs.pinned_as(&handover.pin).with_keys(&symbols, &outcome.inputs, borders);
     let facts = Facts { run_id: run_id.clone(), mode: "live", started, from, to, version, inputs };
     if !args.dry {
         keep(lake, prepared, &outcome, &facts).await?;
     }
     let unusable = unusable.load(Ordering::Relaxed);
-    warnings.extend(
-        (unusable > 0)
-            .then(|| format!("{unusable} records of the topic {} could not be used: see the log", handover.topic)),
-    );
+    warnings
+        .extend((unusable > 0).then(|| {
+            format!("{unusable} records of the topic {} could not be used: see the log", handover.bars.topic)
+        }));
     let run_id = (!args.dry).then_some(run_id);
     Ok(Report::new(prepared, "live", run_id, outcome, telling.finish(), warnings, clock.elapsed()))
 }

@@ -3,11 +3,12 @@
 //! ```text
 //!  file ─► prepare ─► history or live ─► keep: outputs, metrics, and last of all the `runs` row
 //!                       ▲
-//!                     input: which bars, from where, since when; statics: filters and funding
+//!                     input: which bars, from where, since when; finer: the bars inside them; statics: filters and funding
 //!  run id ─► again: the same from what was recorded of it (inputs), nothing kept
 //! ```
 
 mod again;
+pub(crate) mod finer;
 mod history;
 mod input;
 mod inputs;
@@ -22,4 +23,4 @@ pub(crate) use input::{first, pinned, times};
 pub(crate) use keep::run_id;
 pub(crate) use live::{job_name, on_topic};
 pub(crate) use prepare::{Prepared, announce, prepare, prepare_text};
-pub(crate) use statics::statics;
+pub(crate) use statics::{Tables, statics};

@@ -55,6 +55,16 @@ impl Prepared {
         self.document.source.interval.value
     }
 
+    /// The length of the finer bars that its strategy wants.
+    pub(crate) fn detail(&self) -> Option<Interval> {
+        self.document.detail.as_ref().filter(|_| self.document.strategy.is_some()).map(|detail| detail.value)
+    }
+
+    /// The lengths of bar that a run reads.
+    pub(crate) fn intervals(&self) -> Vec<Interval> {
+        std::iter::once(self.interval()).chain(self.detail()).collect()
+    }
+
     pub(crate) fn symbols(&self) -> Vec<Symbol> {
         self.compiled.iter().map(|c| Symbol::from(c.symbol.as_str())).collect()
     }

@@ -1,4 +1,7 @@
 //! What a run reads of the lake once, before it begins: the exchange's filters by date, and funding.
+//!
+//! It reads files that stand still: [`Tables`] says which, they are pinned with those of `klines`, and a job that goes on, or
+//! a run again, reads the same.
 
 use super::prepare::Prepared;
 use crate::{exit::usage, talk::say};
@@ -12,9 +15,9 @@ use candleflow_config::document::Filters;
 use candleflow_engine::Statics;
 use candleflow_kernels::{
     money::{Money, Ratio},
-    strategy::{DatedFilters, Filters as Grid, Funding},
+    strategy::{DatedFilters, Filters as Grid, Funding, MOST_LOTS},
 };
-use candleflow_lake::{At, INSTRUMENTS_TABLE, Lake};
+use candleflow_lake::{At, INSTRUMENTS_TABLE, Lake, Pinned, Snapshot};
 use candleflow_schema::{
     Instrument, Micros, Symbol,
     tables::{MONEY, PRICE},
@@ -29,20 +32,89 @@ type Payments = BTreeMap<String, Vec<(Micros, Funding)>>;
 /// How long a live run waits until it looks again.
 const WAIT: Duration = Duration::from_millis(500);
 
-/// Reads it, and says what a reader of the result should know. A live run waits for the filters that its sync is about to
-/// write, until `wait` is cancelled.
+/// The state of the tables beside `klines` that a pipeline reads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tables {
+    /// Their files.
+    pub(crate) files: Pinned,
+    /// Their versions.
+    pub(crate) versions: BTreeMap<String, i64>,
+}
+
+impl Tables {
+    /// As they are now. A live run waits for the filters that its sync is about to write, until `wait` is cancelled.
+    pub(crate) async fn now(
+        prepared: &Prepared,
+        lake: &Lake,
+        wait: Option<&CancellationToken>,
+    ) -> anyhow::Result<Self> {
+        let mut tables = Self::default();
+        let Some(account) = &prepared.document.account else { return Ok(tables) };
+        if account.filters.value == Filters::Exchange {
+            let instruments = known_instruments(&prepared.symbols(), lake, wait).await?;
+            tables.take(INSTRUMENTS_TABLE, &instruments);
+        }
+        if let Some(table) = &account.funding {
+            let table = &table.value;
+            if !lake.tables().await?.iter().any(|name| name == table) {
+                return Err(usage(format!(
+                    "the lake has no table {table}: 'candleflow import --as funding FILE' makes the table funding"
+                )));
+            }
+            tables.take(table, &lake.snapshot(table, None).await?);
+        }
+        Ok(tables)
+    }
+
+    fn take(&mut self, table: &str, snapshot: &Snapshot) {
+        self.files.insert(table.to_owned(), snapshot.files().to_vec());
+        self.versions.extend(i64::try_from(snapshot.version()).map(|version| (table.to_owned(), version)));
+    }
+
+    /// As a pin has them. What it lacks (it is of an engine that did not pin them) is read as it is now, with a warning.
+    pub(crate) async fn pinned(
+        prepared: &Prepared,
+        lake: &Lake,
+        mut pinned: Pinned,
+    ) -> anyhow::Result<(Self, Vec<String>)> {
+        let (mut tables, mut warnings) = (Self::default(), Vec::new());
+        let Some(account) = &prepared.document.account else { return Ok((tables, warnings)) };
+        let instruments = (account.filters.value == Filters::Exchange).then_some(INSTRUMENTS_TABLE);
+        for table in instruments.into_iter().chain(account.funding.as_ref().map(|table| table.value.as_str())) {
+            match pinned.remove(table) {
+                Some(files) => {
+                    tables.files.insert(table.to_owned(), files);
+                }
+                None => {
+                    warnings.push(format!("the run did not pin the table {table}: it is read as it is now"));
+                    tables.take(table, &lake.snapshot(table, None).await?);
+                }
+            }
+        }
+        Ok((tables, warnings))
+    }
+
+    fn at(&self, table: &str) -> At {
+        At::Files(Arc::new(self.files.get(table).cloned().unwrap_or_default()))
+    }
+}
+
+/// Reads it, and says what a reader of the result should know.
 pub(crate) async fn statics(
     prepared: &Prepared,
     lake: &Lake,
-    wait: Option<&CancellationToken>,
+    tables: &Tables,
 ) -> anyhow::Result<(Arc<Statics>, Vec<String>)> {
     let (mut statics, mut warnings) = (Statics::default(), Vec::new());
     let Some(account) = &prepared.document.account else { return Ok((Arc::default(), warnings)) };
     if account.filters.value == Filters::Exchange {
-        statics.filters = filters(&prepared.symbols(), lake, wait).await?;
+        for row in lake.instruments(&prepared.symbols(), &tables.at(INSTRUMENTS_TABLE)).await? {
+            let dated = DatedFilters { valid_from: row.valid_from, filters: grid(&row)? };
+            statics.filters.entry(row.symbol.to_string()).or_default().push(dated);
+        }
     }
     if let Some(table) = &account.funding {
-        let mut payments = payments(&table.value, lake).await?;
+        let mut payments = payments(&table.value, lake, &tables.at(&table.value)).await?;
         for symbol in prepared.symbols() {
             match payments.remove(&*symbol) {
                 Some(mut rows) => {
@@ -78,24 +150,31 @@ pub(super) fn noted(notes: Notes) -> Vec<String> {
             notes.without_detail
         ));
     }
+    if notes.absorbed > 0 {
+        warnings.push(format!(
+            "{} entries of a size: target were added to the one before: a position keeps {MOST_LOTS} of them apart",
+            notes.absorbed
+        ));
+    }
     warnings
 }
 
-async fn filters(
+/// A version of `instruments` that knows all symbols.
+async fn known_instruments(
     symbols: &[Symbol],
     lake: &Lake,
     wait: Option<&CancellationToken>,
-) -> anyhow::Result<BTreeMap<String, Vec<DatedFilters>>> {
+) -> anyhow::Result<Snapshot> {
     let mut said = false;
     loop {
-        let mut filters: BTreeMap<String, Vec<DatedFilters>> = BTreeMap::new();
-        for row in lake.instruments(symbols, &At::Latest).await? {
-            let dated = DatedFilters { valid_from: row.valid_from, filters: grid(&row)? };
-            filters.entry(row.symbol.to_string()).or_default().push(dated);
-        }
-        let missing: Vec<&str> = symbols.iter().map(|s| &**s).filter(|s| !filters.contains_key(*s)).collect();
-        if missing.is_empty() {
-            return Ok(filters);
+        let mut missing: Vec<&str> = symbols.iter().map(|s| &**s).collect();
+        if lake.tables().await?.iter().any(|name| name == INSTRUMENTS_TABLE) {
+            let snapshot = lake.snapshot(INSTRUMENTS_TABLE, None).await?;
+            let known = lake.instruments(symbols, &At::Files(snapshot.files().clone())).await?;
+            missing.retain(|symbol| known.iter().all(|row| &*row.symbol != *symbol));
+            if missing.is_empty() {
+                return Ok(snapshot);
+            }
         }
         let missing = missing.join(", ");
         let Some(cancel) = wait else {
@@ -123,14 +202,9 @@ fn grid(row: &Instrument) -> anyhow::Result<Grid> {
     })
 }
 
-async fn payments(table: &str, lake: &Lake) -> anyhow::Result<Payments> {
-    if !lake.tables().await?.iter().any(|name| name == table) {
-        return Err(usage(format!(
-            "the lake has no table {table}: 'candleflow import --as funding FILE' makes the table funding"
-        )));
-    }
+async fn payments(table: &str, lake: &Lake, at: &At) -> anyhow::Result<Payments> {
     let mut payments = Payments::new();
-    for rows in lake.read_rows(table, &At::Latest).await? {
+    for rows in lake.read_rows(table, at).await? {
         let column = |name: &str| {
             rows.column_by_name(name)
                 .with_context(|| format!("the table {table} has no column {name}"))
