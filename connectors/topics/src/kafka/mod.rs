@@ -86,6 +86,20 @@ impl Kafka {
         Ok(())
     }
 
+    /// A topic that is there, as soon as the cluster shows it: another process may have made it a moment ago.
+    async fn visible(&self, topic: &str) -> Result<TopicInfo> {
+        let deadline = Instant::now() + PROPAGATION;
+        loop {
+            if let Some(info) = self.topic(topic).await? {
+                return Ok(info);
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::UnknownTopic { topic: topic.to_owned() });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     async fn describe(&self, topics: Vec<(String, i32)>) -> Result<Vec<TopicInfo>> {
         let names: Vec<&str> = topics.iter().map(|(name, _)| name.as_str()).collect();
         let configs = Admin::connect(&self.config)?.describe(&names).await?;
@@ -107,8 +121,7 @@ impl Log for Kafka {
     async fn create_topic(&self, name: &str, partitions: i32, config: &TopicConfig) -> Result<Creation> {
         config.validate(name, partitions)?;
         if !Admin::connect(&self.config)?.create(name, partitions, config).await? {
-            let existing = self.topic(name).await?;
-            return existing.map(Creation::Existed).ok_or_else(|| Error::UnknownTopic { topic: name.to_owned() });
+            return self.visible(name).await.map(Creation::Existed);
         }
         self.shown(name, Some(partitions)).await?;
         Ok(Creation::Created)

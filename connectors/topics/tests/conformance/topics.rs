@@ -25,6 +25,20 @@ async fn a_topic_is_created_once_and_described() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_create_a_topic_at_once_one_makes_it_and_both_see_it() {
+    both(async |t| {
+        let name = format!("{}-twice", t.topic("made", 1).await);
+        let config = TopicConfig::default();
+        let (a, b) = tokio::join!(t.log.create_topic(&name, 2, &config), t.log.create_topic(&name, 2, &config));
+        let made = |creation: &Creation| matches!(creation, Creation::Created);
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert!(made(&a) != made(&b), "{}: {a:?} {b:?}", t.name);
+        assert_eq!(t.log.topic(&name).await.unwrap().unwrap().partitions, 2, "{}", t.name);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_topic_is_gone_and_its_name_is_free() {
     both(async |t| {
         let name = t.topic("short-lived", 2).await;
