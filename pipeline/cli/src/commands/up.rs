@@ -52,7 +52,7 @@ pub(super) async fn up(args: UpArgs, settings: &Settings) -> anyhow::Result<Exit
     for (file, prepared) in args.pipelines.iter().zip(prepared) {
         let wants = RunArgs { file: file.clone(), from: args.from, to: args.to, live: true, ..RunArgs::default() };
         run::announce(&prepared);
-        names.push(jobs.start(prepared, wants)?);
+        names.push(jobs.submit(prepared, wants).await?);
     }
     if names.is_empty() {
         say("no pipeline yet: 'candleflow jobs submit FILE' starts one");

@@ -209,6 +209,13 @@ impl Feed {
                 self.topic
             )));
         }
+        let (had, has) = (self.offsets.len(), log.topic(&self.topic).await?.map_or(0, |info| info.partitions));
+        if i32::try_from(had) != Ok(has) {
+            return Err(usage(format!(
+                "the topic {} had {had} partitions when the job {job} began, and has {has}: its symbols have moved; choose another --job",
+                self.topic
+            )));
+        }
         for (partition, offset) in &self.offsets {
             let ends = log.ends(&self.topic, *partition).await?;
             if *offset < ends.first {
@@ -305,7 +312,13 @@ async fn scan(
                 KlineRecord::Restated(_) => continue,
             };
             held.border.entry(record.symbol().clone()).or_insert(before);
-            held.partition.entry(record.symbol().clone()).or_insert(partition);
+            let first = *held.partition.entry(record.symbol().clone()).or_insert(partition);
+            if first != partition {
+                return Err(usage(format!(
+                    "{} is in the partitions {first} and {partition} of {topic}, whose number was changed: nobody knows their order; delete the topic, and sync anew",
+                    record.symbol()
+                )));
+            }
             if record.time() > from {
                 open.remove(record.symbol());
             }

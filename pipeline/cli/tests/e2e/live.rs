@@ -195,6 +195,43 @@ fn several_symbols_in_one_partition_one_of_which_stops_trading_apart_and_as_a_po
     assert!(home.run(&["sql", sql, "--format", "csv"]).good().out.contains("true"), "DOTUSDT did not stop");
 }
 
+/// An `up` that is killed goes on with its jobs when it is started again: the same run, and each signal once.
+#[test]
+fn an_up_that_is_killed_goes_on_with_its_jobs() {
+    let home = Home::new();
+    let Some(files) = bars(&home) else { return };
+    home.write("parity.yaml", PIPELINE);
+    let mut args = vec!["exchange", "--speed", "1500", "--start", START, "--listen", "127.0.0.1:0", "--replay"];
+    args.extend(files.iter().map(String::as_str));
+    let exchange = home.start("exchange", &args);
+    let url = exchange.line("CANDLEFLOW_EXCHANGE=", PATIENCE);
+    let to = "2021-04-25T11:00";
+    let base = ["up", "parity.yaml", "--exchange", &url, "--since", SINCE, "--from", FROM];
+    let args: Vec<&str> = base.into_iter().chain(["--to", to, "--listen", "127.0.0.1:0"]).collect();
+    let killed = home.start("up1", &args);
+    let signals = || home.run(&["topics", "peek", "signals.parity", "-n", "9999"]).out;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while signals().lines().count() < 5 {
+        assert!(std::time::Instant::now() < deadline, "no signal came");
+        crate::support::pause();
+    }
+    killed.kill();
+    let said = home.start("up2", &args).end(PATIENCE).good();
+    let history = home.run(&["run", "parity.yaml", "--from", FROM, "--to", to]).good();
+    assert_eq!(said.value("digest"), history.value("digest"), "{said:?} {history:?}");
+    let published = signals();
+    let mut once: Vec<&str> = published.lines().filter_map(|l| l.split_once(' ').map(|(_, record)| record)).collect();
+    let count = once.len();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), count, "a signal was published twice");
+    let placed = format!("select count(*) from orders where run_id = '{}' and event = 'placed'", said.value("run"));
+    let placed = home.run(&["sql", &placed, "--format", "csv"]).good();
+    assert_eq!(placed.out.lines().nth(1), Some(count.to_string().as_str()), "each order has its signal");
+    let unfinished = "select count(distinct run_id) from orders where run_id not in (select run_id from runs)";
+    assert_eq!(home.run(&["sql", unfinished, "--format", "csv"]).good().out.lines().nth(1), Some("0"));
+}
+
 /// A symbol that had stopped before it was synced first: all that the topic has of it says that there is nothing.
 #[test]
 fn a_symbol_that_had_stopped_before_holds_nobody_up() {

@@ -75,8 +75,13 @@ impl Jobs {
         found.ok_or_else(|| usage(format!("there is no job {job}: see 'candleflow jobs list'")))
     }
 
-    /// Starts a pipeline; gives the job's name.
-    pub(crate) fn start(&self, prepared: Prepared, args: RunArgs) -> anyhow::Result<String> {
+    /// Starts a pipeline, or goes on with its job that was cut off; gives the job's name.
+    pub(crate) async fn submit(&self, prepared: Prepared, args: RunArgs) -> anyhow::Result<String> {
+        let job = run::name_in_up(&prepared, &self.inner.lake, &self.inner.log, &args).await?;
+        self.start(prepared, RunArgs { job: Some(job), ..args })
+    }
+
+    fn start(&self, prepared: Prepared, args: RunArgs) -> anyhow::Result<String> {
         let inner = self.inner.clone();
         if prepared.interval() != inner.interval {
             return Err(usage(format!(

@@ -110,10 +110,10 @@ async fn list_jobs(State(shared): State<Shared>) -> Response {
 }
 
 async fn submit_job(State(shared): State<Shared>, Json(given): Json<Submission>) -> Response {
-    answer(submit(&shared.jobs, given))
+    answer(submit(&shared.jobs, given).await)
 }
 
-fn submit(jobs: &Jobs, given: Submission) -> anyhow::Result<String> {
+async fn submit(jobs: &Jobs, given: Submission) -> anyhow::Result<String> {
     let prepared = run::prepare_text(&given.file, given.text, &given.set, &given.symbols)?;
     let args = RunArgs {
         file: given.file.into(),
@@ -124,7 +124,7 @@ fn submit(jobs: &Jobs, given: Submission) -> anyhow::Result<String> {
         live: true,
         ..RunArgs::default()
     };
-    jobs.start(prepared, args)
+    jobs.submit(prepared, args).await
 }
 
 async fn stop_job(State(shared): State<Shared>, UrlPath(job): UrlPath<String>) -> Response {

@@ -13,7 +13,7 @@ use candleflow_runtime::{Outcome, Outlets};
 use candleflow_schema::{Clock, Micros, SystemClock, time};
 use candleflow_stream::Output;
 use futures::future::try_join_all;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub(super) async fn attach(
     lake: &Lake,
@@ -100,11 +100,16 @@ pub(super) async fn keep(lake: &Lake, prepared: &Prepared, outcome: &Outcome, fa
 
 /// Whether a run has ended: its `runs` row is there.
 pub(super) async fn finished(lake: &Lake, run_id: &str) -> anyhow::Result<bool> {
+    Ok(all_finished(lake).await?.contains(run_id))
+}
+
+/// The ids of all runs that have ended.
+pub(super) async fn all_finished(lake: &Lake) -> anyhow::Result<BTreeSet<String>> {
     if !lake.tables().await?.iter().any(|t| t == "runs") {
-        return Ok(false);
+        return Ok(BTreeSet::new());
     }
     let files = lake.files("runs", None).await?;
-    Ok(files.iter().any(|f| f.partition.get(RUN_ID).is_some_and(|id| id == run_id)))
+    Ok(files.iter().filter_map(|f| f.partition.get(RUN_ID).cloned()).collect())
 }
 
 fn with_run_id(rows: &RecordBatch, run_id: &str) -> anyhow::Result<RecordBatch> {

@@ -6,13 +6,14 @@
 use super::{
     input::warmup,
     inputs::Inputs,
-    keep::{Facts, attach, finished, keep, run_id},
+    keep::{Facts, all_finished, attach, finished, keep, run_id},
     prepare::Prepared,
     statics::{Tables, noted, statics},
 };
 use crate::{
     args::RunArgs,
-    exit::usage,
+    exit::{USAGE, code_of, text, usage},
+    talk::say,
     wiring::{
         handover::{Feed, Handover, Wanted},
         live_source,
@@ -49,6 +50,49 @@ pub(crate) fn job_name(prepared: &Prepared, args: &RunArgs) -> anyhow::Result<St
     }
 }
 
+/// The name of a job of an `up`: the one that was given; else that of the same pipeline's job that was cut off, which so
+/// goes on; else a new one.
+pub(crate) async fn name_in_up(
+    prepared: &Prepared,
+    lake: &Lake,
+    log: &Arc<dyn Log>,
+    args: &RunArgs,
+) -> anyhow::Result<String> {
+    if args.job.is_some() {
+        return job_name(prepared, args);
+    }
+    let sinks: Vec<&SinkDef> = prepared.document.sinks.iter().map(|sink| &sink.value).collect();
+    let what = format!("{}\n{sinks:?}\n{:?}", prepared.canonical, args.from);
+    let mark = &blake3::hash(what.as_bytes()).to_hex()[..8];
+    let stem: String = prepared.document.name.value.chars().take(LONGEST_NAME / 2).collect();
+    let ended = all_finished(lake).await?;
+    let (mut name, mut number) = (format!("{stem}-{mark}"), 1);
+    loop {
+        if !ended.contains(&name) {
+            match Handover::recorded(lake, log, &wanted(prepared, args, &name)?).await {
+                Ok(_) => return Ok(name),
+                Err(error) if code_of(&error) == USAGE => say(&format!("{}: it begins anew", text(&error))),
+                Err(error) => return Err(error),
+            }
+        }
+        number += 1;
+        name = format!("{stem}-{mark}-{number}");
+    }
+}
+
+fn wanted<'w>(prepared: &'w Prepared, args: &RunArgs, job: &'w str) -> anyhow::Result<Wanted<'w>> {
+    let wants = |c: &candleflow_engine::Compiled| Ok((Symbol::from(c.symbol.as_str()), warmup(args, c)?));
+    Ok(Wanted {
+        job,
+        pipeline: &prepared.canonical,
+        interval: prepared.interval(),
+        detail: prepared.detail(),
+        symbols: prepared.compiled.iter().map(wants).collect::<anyhow::Result<_>>()?,
+        from: args.from,
+        dry: args.dry,
+    })
+}
+
 /// Runs on a topic, after the lake's part.
 pub(crate) async fn on_topic(
     prepared: &Prepared,
@@ -64,16 +108,7 @@ pub(crate) async fn on_topic(
     if args.job.is_some() && finished(lake, job).await? {
         return Err(usage(format!("the job {job} has ended, its run is in the lake: choose another --job")));
     }
-    let wants = |c: &candleflow_engine::Compiled| Ok((Symbol::from(c.symbol.as_str()), warmup(args, c)?));
-    let wanted = Wanted {
-        job,
-        pipeline: &prepared.canonical,
-        interval,
-        detail: prepared.detail(),
-        symbols: prepared.compiled.iter().map(wants).collect::<anyhow::Result<_>>()?,
-        from: args.from,
-        dry: args.dry,
-    };
+    let wanted = wanted(prepared, args, job)?;
     let handover = match Handover::recorded(lake, &log, &wanted).await? {
         Some(recorded) => recorded,
         None => {

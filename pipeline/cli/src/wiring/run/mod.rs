@@ -21,6 +21,6 @@ pub(crate) use again::{Stored, again};
 pub(crate) use history::over_history;
 pub(crate) use input::{first, pinned, times};
 pub(crate) use keep::run_id;
-pub(crate) use live::{job_name, on_topic};
+pub(crate) use live::{job_name, name_in_up, on_topic};
 pub(crate) use prepare::{Prepared, announce, prepare, prepare_text};
 pub(crate) use statics::{Tables, statics};
