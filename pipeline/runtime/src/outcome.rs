@@ -23,6 +23,8 @@ pub struct Outcome {
     pub range: Option<(Micros, Micros)>,
     /// What each key read, in listed order: with the same rows, a run finds the same.
     pub inputs: Vec<KeyInput>,
+    /// The event time up to which an account over all keys went, where it stopped before its keys ended.
+    pub account: Option<Micros>,
     /// The statistics; empty without a strategy.
     pub metrics: Option<RecordBatch>,
     /// The same by the formulas of the library that was asked for; not part of the digest, which is of what happened.
@@ -50,12 +52,13 @@ pub(crate) struct Tally {
     pub(crate) dropped: u64,
     pub(crate) range: Option<(Micros, Micros)>,
     inputs: Vec<KeyInput>,
+    account: Option<Micros>,
 }
 
 impl Tally {
     /// For so many keys.
     pub(crate) fn new(keys: usize) -> Self {
-        Self { bars: 0, dropped: 0, range: None, inputs: vec![KeyInput::default(); keys] }
+        Self { bars: 0, dropped: 0, range: None, inputs: vec![KeyInput::default(); keys], account: None }
     }
 
     /// Counts rows of a key whose event times are `times`.
@@ -81,6 +84,7 @@ impl Tally {
 
     /// Nothing after this event time was processed.
     pub(crate) fn until(&mut self, known: Micros) {
+        self.account = Some(known);
         self.range = self.range.filter(|(from, _)| *from <= known).map(|(from, to)| (from, to.min(known)));
     }
 
@@ -103,6 +107,7 @@ impl Tally {
             dropped: self.dropped,
             range: self.range,
             inputs: self.inputs,
+            account: self.account,
             metrics,
             library,
             apart,

@@ -21,6 +21,8 @@ const ACCOUNT: usize = 0;
 pub struct Tail {
     last: Option<Last>,
     portfolio: Option<Portfolio>,
+    /// The account goes no further than this event time, whatever its symbols bring.
+    until: Option<Micros>,
     notes: Notes,
 }
 
@@ -39,7 +41,14 @@ impl Tail {
 
     /// One account over all keys; `last` is made with [`Last::portfolio`], the outlets have the key [`ALL`] too.
     pub fn portfolio(portfolio: Portfolio, last: Last) -> Self {
-        Self { last: Some(last), portfolio: Some(portfolio), notes: Notes::default() }
+        Self { last: Some(last), portfolio: Some(portfolio), ..Self::default() }
+    }
+
+    /// The account over all keys goes up to this event time, as it did in a run that was stopped there: bars of some keys were
+    /// in already, and waited for others.
+    #[must_use]
+    pub fn until(self, time: Option<Micros>) -> Self {
+        Self { until: time, ..self }
     }
 
     /// Takes what a key's chain gave. `ended`: it exists only because the input ended.
@@ -81,7 +90,11 @@ impl Tail {
     /// The bounded input of this key has ended: the others go on without it.
     pub(crate) async fn end(&mut self, outlets: &mut Outlets, key: usize) -> Result<(), RunError> {
         let Some(portfolio) = &mut self.portfolio else { return Ok(()) };
-        let met = portfolio.end(key).map_err(failed)?;
+        let met = match self.until {
+            Some(until) => portfolio.complete(key, until),
+            None => portfolio.end(key),
+        };
+        let met = met.map_err(failed)?;
         self.met(outlets, met, false).await
     }
 

@@ -34,6 +34,34 @@ fn until(home: &Home, args: &[&str], expected: &str) -> String {
     }
 }
 
+/// An account over several symbols that is stopped has bars of some of them in hand that wait for the others: a rerun stops
+/// where it stood.
+#[test]
+fn a_stopped_account_over_all_symbols_is_found_again() {
+    let home = Home::new();
+    let text = PIPELINE
+        .replace("[BTCUSDT]", "[BTCUSDT, ETHUSDT, XRPUSDT]")
+        .replace("{ balance", "{ scope: portfolio, balance");
+    home.write("together.yaml", &text);
+    let base = ["up", "together.yaml", "--exchange", "seeded:5", "--speed", "1200", "--listen", "127.0.0.1:0"];
+    let _up = home.start("up", &base);
+    until(&home, &["topics", "peek", "signals.crossing", "-n", "5"], "\"order\":9");
+    let jobs = home.run(&["jobs", "list"]).good();
+    let job = jobs.out.split_whitespace().find(|word| word.starts_with("crossing-")).expect("a job");
+    let stopped = home.run(&["jobs", "stop", job]).good();
+    let deadline = Instant::now() + PATIENCE;
+    // Bars of the topic are in the lake some seconds later.
+    loop {
+        let said = home.run(&["rerun", job]);
+        if said.code == 0 {
+            assert!(stopped.out.contains(said.value("digest")), "{stopped:?} {said:?}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{stopped:?} {said:?}");
+        pause();
+    }
+}
+
 #[test]
 fn other_processes_reach_topics_and_jobs_of_a_running_up() {
     let home = Home::new();

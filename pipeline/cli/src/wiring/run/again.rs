@@ -125,8 +125,8 @@ pub(crate) async fn again(
     }
     let mut outlets = Outlets::new(prepared.keys());
     let clock = std::time::Instant::now();
-    let outcome =
-        compute(prepared, Planned { tasks, total, binding }, &telling, &mut outlets, from, threads, cancel).await?;
+    let planned = Planned { tasks, total, binding, until: inputs.account };
+    let outcome = compute(prepared, planned, &telling, &mut outlets, from, threads, cancel).await?;
     warnings.extend(noted(outcome.notes));
     for (key, now) in inputs.keys.iter().zip(&outcome.inputs) {
         if key.bars != now.bars {

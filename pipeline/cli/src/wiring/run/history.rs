@@ -90,6 +90,8 @@ pub(super) struct Planned {
     /// Bars in all.
     pub(super) total: u64,
     pub(super) binding: Binding,
+    /// Where the account over all symbols ends, if not with its input.
+    pub(super) until: Option<Micros>,
 }
 
 async fn plan(
@@ -152,7 +154,7 @@ async fn plan(
         let source = telling.tapped(source, from);
         tasks.push(KeyTask { key: symbol, source, chain: prepared.chain(compiled, &binding)? });
     }
-    Ok(Plan { work: Planned { tasks, total, binding }, warnings })
+    Ok(Plan { work: Planned { tasks, total, binding, until: None }, warnings })
 }
 
 /// Computes all symbols, with progress on the terminal.
@@ -165,8 +167,8 @@ pub(super) async fn compute(
     threads: Option<usize>,
     cancel: CancellationToken,
 ) -> anyhow::Result<Outcome> {
-    let Planned { tasks, total, binding } = planned;
-    let tail = prepared.tail(&tasks.iter().map(|task| &task.chain).collect::<Vec<_>>(), &binding)?;
+    let Planned { tasks, total, binding, until } = planned;
+    let tail = prepared.tail(&tasks.iter().map(|task| &task.chain).collect::<Vec<_>>(), &binding)?.until(until);
     let work = Work::new("bars", total);
     let outcome = history(
         tasks,

@@ -27,6 +27,9 @@ pub(crate) struct Inputs {
     pub(crate) tables: BTreeMap<String, i64>,
     /// By symbol, as listed.
     pub(crate) keys: Vec<Key>,
+    /// Where a live run's account over all symbols stood when it ended.
+    #[serde(default)]
+    pub(crate) account: Option<Micros>,
 }
 
 /// What was read of a symbol.
@@ -62,12 +65,18 @@ impl Inputs {
             symbols: overrides.symbols.clone(),
             tables: klines.into_iter().chain(others.clone()).collect(),
             keys: Vec::new(),
+            account: None,
         }
     }
 
     /// Of a job whose files another pin keeps.
     pub(super) fn pinned_as(self, pin: &str) -> Self {
         Self { pin: Some(pin.to_owned()), ..self }
+    }
+
+    /// Of a run whose account over all symbols stood there when it ended.
+    pub(super) fn ended_at(self, account: Option<Micros>) -> Self {
+        Self { account, ..self }
     }
 
     /// With what was read in the end. `borders`: where topics took over, that of bars and that of finer bars.

@@ -194,7 +194,8 @@ pub(crate) async fn on_topic(
     let border = |feed: Option<&Feed>, symbol: &Symbol| Some(feed?.symbols.get(&**symbol)?.border);
     let borders = |symbol: &Symbol| (border(Some(&handover.bars), symbol), border(handover.detail.as_ref(), symbol));
     let inputs = Inputs::new(from, &prepared.overrides, version, &handover.tables);
-    let inputs = inputs.pinned_as(&handover.pin).with_keys(&symbols, &outcome.inputs, borders);
+    let inputs =
+        inputs.pinned_as(&handover.pin).with_keys(&symbols, &outcome.inputs, borders).ended_at(outcome.account);
     let facts = Facts { run_id: run_id.clone(), mode: "live", started, from, to, version, inputs };
     if !args.dry {
         keep(lake, prepared, &outcome, &facts).await?;
