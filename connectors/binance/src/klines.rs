@@ -30,7 +30,7 @@ pub struct KlinePage {
     pub bars: Vec<Bar>,
     /// Open time of the first row that was not final.
     pub later: Option<Micros>,
-    /// The exchange's time before the request was sent.
+    /// What the exchange's clock had surely passed before the request was sent.
     pub asked_at: Micros,
     /// Rows that cannot be used.
     pub quarantined: Vec<Quarantined>,

@@ -138,7 +138,7 @@ impl RestClient {
         let (mut failures, mut blocks) = (0, 0);
         loop {
             let reservation = self.reserve(weight).await?;
-            let asked_at = self.time.now();
+            let asked_at = self.time.surely();
             let body = self.send(path, query, reservation).await;
             let error = match body.and_then(|body| read(&body).map_err(|cause| self.unreadable(path, cause))) {
                 Ok(value) => return Ok((value, asked_at)),

@@ -27,6 +27,8 @@ struct Anchor {
     /// The machine's time at `at`.
     machine: Micros,
     at: Instant,
+    /// How much less than `server` it may have been: the answer was made at some moment of its round trip.
+    slack: Micros,
     synced: bool,
 }
 
@@ -42,7 +44,7 @@ impl ServerTime {
     /// Shows the clock's time until it is synchronised, or always where it is `paced`.
     pub fn new(clock: Arc<dyn Clock>, paced: bool) -> Self {
         let now = clock.now();
-        let anchor = Anchor { server: now, machine: now, at: Instant::now(), synced: false };
+        let anchor = Anchor { server: now, machine: now, at: Instant::now(), slack: 0, synced: false };
         Self { clock, paced, anchor: Arc::new(RwLock::new(anchor)) }
     }
 
@@ -54,6 +56,12 @@ impl ServerTime {
     /// The exchange's time.
     pub fn now(&self) -> Micros {
         if self.paced { self.clock.now() } else { self.steady() }
+    }
+
+    /// A time that the exchange's clock has surely passed: what was over then is over for it, too. A round trip of some
+    /// milliseconds is more than a minute of a market that runs a thousand times as fast.
+    pub fn surely(&self) -> Micros {
+        if self.paced { self.clock.now() } else { self.steady() - self.anchor().slack }
     }
 
     /// The time that limits are counted on: the exchange's, but never faster than the clock's spans are on the wall.
@@ -68,8 +76,9 @@ impl ServerTime {
             return;
         };
         let machine = self.clock.now();
-        let offset = server - (sent + (received - sent) / 2);
-        let anchor = Anchor { server: machine + offset, machine, at: Instant::now(), synced: true };
+        let slack = (received - sent) / 2;
+        let offset = server - (sent + slack);
+        let anchor = Anchor { server: machine + offset, machine, at: Instant::now(), slack, synced: true };
         *self.anchor.write().unwrap_or_else(PoisonError::into_inner) = anchor;
     }
 
@@ -123,6 +132,8 @@ mod tests {
         time.sync(&[(sent, sent + 900_000, 1), (sent, sent + 100_000, sent + 50_000 + 7 * SECOND)]);
         assert!((time.now() - 1_007 * SECOND).abs() < SECOND / 2, "{}", time.now());
         assert!(!time.is_stale());
+        let behind = time.now() - time.surely();
+        assert!((40_000..=50_000).contains(&behind), "half a round trip, and what passed between the two: {behind}");
         machine.0.store(10 * SECOND, Ordering::SeqCst);
         assert!((time.now() - 1_007 * SECOND).abs() < SECOND / 2, "a clock set back does not matter");
         assert!(time.is_stale(), "but it is noticed");

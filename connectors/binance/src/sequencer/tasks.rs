@@ -28,7 +28,7 @@ pub(super) async fn fetch(rest: RestClient, range: Range, all: bool, slots: Arc<
     // The semaphore is never closed; without a permit there would be nobody to answer.
     let Ok(_slot) = slots.acquire_owned().await else { return };
     let (symbol, from, to) = (range.symbol.clone(), range.from, range.to);
-    let asked_at = rest.time().now();
+    let asked_at = rest.time().surely();
     let mut pages = if all {
         rest.klines_pages(range)
     } else {
@@ -65,7 +65,7 @@ pub(super) async fn fetch(rest: RestClient, range: Range, all: bool, slots: Arc<
 
 /// Asks whether `symbols` trade. One that the exchange no longer knows does not.
 pub(super) async fn status(rest: RestClient, symbols: Vec<Symbol>, tell: mpsc::Sender<Told>) {
-    let at = rest.time().now();
+    let at = rest.time().surely();
     let told = match instruments(&rest, &symbols).await {
         Err(error) => Told::StatusFailed(error),
         Ok(info) => {
