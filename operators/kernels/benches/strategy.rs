@@ -7,14 +7,14 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops where it cannot run")]
 
 use std::io::BufRead;
-use std::ops::Range;
 
 use candleflow_kernels::indicator::lookup;
 use candleflow_kernels::metrics::{CATALOGUE, Metrics, metric_index};
 use candleflow_kernels::money::{Money, Ratio, price_to_f64};
 use candleflow_kernels::strategy::{
-    BarInput, Crossings, Engine, EntryRule, Events, ExitRule, Expr, Fees, Lean, LeanRun, Level, Market, MarketColumns,
-    NoPrograms, Row, SideSpec, Signals, Size, Spec, Summary, SymbolSpec, Target, TradeRow, ZeroVolume,
+    BarInput, Coded, Crossings, Engine, EntryRule, Events, ExitRule, Expr, Fees, Goes, Hearing, Lean, LeanRun, Level,
+    Market, MarketColumns, NoPrograms, Row, Rule, Side, SideSpec, Signals, Size, Spec, Stood, SymbolSpec, Target,
+    TradeRow, Walk, ZeroVolume,
 };
 
 const RUN_BARS: usize = 500_000;
@@ -55,7 +55,7 @@ impl Columns {
     fn market(&self) -> Market<'_> {
         let ohlc = self.ohlc.each_ref().map(Vec::as_slice);
         let (open_time, interval) = (&self.open_time, self.time[0] - self.open_time[0]);
-        Market::of_columns(MarketColumns { open_time, interval, ohlc, close: &self.close, no_volume: false }).unwrap()
+        Market::of_columns(MarketColumns { open_time, interval, ohlc, close: &self.close }).unwrap()
     }
 
     fn bar(&self, place: usize) -> BarInput {
@@ -88,6 +88,16 @@ fn lean() -> Lean {
     Lean::of(&spec(false), &SymbolSpec::default()).unwrap()
 }
 
+const ENTRY: Rule = Rule::Entry(Side::Long);
+const EXIT: Rule = Rule::Exit(Side::Long);
+
+/// Every metric, with open trades marked and closed.
+fn views(run: &LeanRun) -> [Vec<Option<f64>>; 2] {
+    let marked = run.metrics.values();
+    let closed = run.closed.as_ref().map_or_else(|| marked.clone(), Metrics::values);
+    [marked, closed]
+}
+
 /// Rows that the indicators see at a time, as in a pipeline.
 const BATCH: usize = 8_192;
 
@@ -112,8 +122,9 @@ fn crossings(close: &[f64], fast: usize, slow: usize) -> Crossings {
 fn run(columns: &Columns) -> LeanRun {
     let market = columns.market();
     let crossings = crossings(market.close(), 12, 26);
-    let run = lean().run(&market, crossings.up(), crossings.down()).unwrap();
-    std::hint::black_box((run.metrics.values(), run.closed.values()));
+    let rules = [(ENTRY, crossings.up()), (EXIT, crossings.down())];
+    let run = lean().run(&market, &Hearing::of(&rules)).unwrap().unwrap();
+    std::hint::black_box(views(&run));
     run
 }
 
@@ -123,24 +134,43 @@ fn sets() -> (Vec<usize>, Vec<(usize, usize)>) {
     (lengths, (0..20).flat_map(|fast| (20..70).map(move |slow| (fast, slow))).collect())
 }
 
-/// Four metrics of every set; averages are computed as time goes on.
-fn sweep(columns: &Columns, times: usize) -> Vec<Summary> {
-    let market = columns.market();
+/// Bars that go through all sets together, and sets that go through time together: as in the command's passes.
+const SLICE: usize = 2_048;
+const TOGETHER: usize = 1_000;
+
+/// Every metric of every set, open trades marked and closed; averages are computed as time goes on.
+fn sweep(columns: &Columns, times: usize, mut found: impl FnMut([Vec<Option<f64>>; 2])) {
+    let (market, lean) = (columns.market(), lean());
     let (lengths, sets) = sets();
-    let sets = sets.repeat(times);
-    let average = |length: &usize| lookup("ema").unwrap().make(&[*length as f64, 0.0]).unwrap();
-    let mut averages: Vec<_> = lengths.iter().map(average).collect();
-    let fill = |place: usize, bars: Range<usize>, out: &mut [f64]| {
-        if bars.start == 0 {
-            averages[place] = average(&lengths[place]);
+    for sets in sets.repeat(times).chunks(TOGETHER) {
+        let average = |length: &usize| lookup("ema").unwrap().make(&[*length as f64, 0.0]).unwrap();
+        let mut averages: Vec<_> = lengths.iter().map(average).collect();
+        let mut lines = vec![vec![0.0; SLICE]; lengths.len()];
+        let mut walks: Vec<(Walk, Stood)> = sets.iter().map(|_| (lean.walk(), Stood::default())).collect();
+        let (mut coded, mut hearing) = (Coded::default(), Hearing::default());
+        for start in (0..market.len()).step_by(SLICE) {
+            let close = &market.close()[start..market.len().min(start + SLICE)];
+            for (average, line) in averages.iter_mut().zip(&mut lines) {
+                average.run(&[close], &mut [&mut line[..close.len()]]);
+                let silent = (SILENT - 1).saturating_sub(start).min(close.len());
+                line[..silent].fill(f64::NAN);
+            }
+            let lines: Vec<&[f64]> = lines.iter().map(|line| &line[..close.len()]).collect();
+            coded.take(&lines);
+            for ((walk, stood), (a, b)) in walks.iter_mut().zip(sets) {
+                hearing.begin(start, close.len());
+                coded.cross((*a, lines[*a]), (*b, lines[*b]), stood, |place, up, down| {
+                    hearing.words(ENTRY)[place] = up;
+                    hearing.words(EXIT)[place] = down;
+                });
+                hearing.settle();
+                assert_eq!(walk.advance(&lean, &market, &hearing).unwrap(), Goes::On);
+            }
         }
-        averages[place].run(&[&market.close()[bars.clone()]], &mut [out]);
-        let silent = (SILENT - 1).saturating_sub(bars.start).min(out.len());
-        out[..silent].fill(f64::NAN);
-    };
-    let mut found = Vec::new();
-    lean().sweep_crossings(&market, lengths.len(), fill, &sets, |_, summary| found.push(summary)).unwrap();
-    found
+        for (walk, _) in walks {
+            found(views(&walk.finish(&lean, &market).unwrap().unwrap()));
+        }
+    }
 }
 
 /// The engine bar by bar with all its rows, and the metrics if asked.
@@ -175,17 +205,14 @@ fn results(run_bars: &Columns, sweep_bars: &Columns) -> String {
     let cross = crossings(&run_bars.close, 12, 26);
     let (metrics, trades) = by_engine(run_bars, &spec(false), &cross, true);
     assert_eq!(bits(&ours.metrics.values()), bits(&metrics.values()), "the fast path is the engine");
-    let swept = sweep(sweep_bars, 1);
+    let mut swept = Vec::new();
+    sweep(sweep_bars, 1, |[marked, _]| swept.push(marked));
     let (lengths, sets) = sets();
     for place in [0, 321, 999] {
         let (fast, slow) = sets[place];
         let cross = crossings(&sweep_bars.close, lengths[fast], lengths[slow]);
         let values = by_engine(sweep_bars, &spec(false), &cross, true).0.values();
-        let value = |name| values[metric_index(name).unwrap()];
-        let Summary { total_return, sharpe, max_drawdown, trades } = swept[place];
-        let ours = [Some(total_return), sharpe, Some(max_drawdown), Some(trades as f64)];
-        let theirs = ["total_return", "sharpe", "max_drawdown_pct", "trades"].map(value);
-        assert_eq!(bits(&ours), bits(&theirs), "set {place} of the sweep is the engine");
+        assert_eq!(bits(&swept[place]), bits(&values), "set {place} of the sweep is the engine");
     }
     let place = |time: i64, times: &[i64]| times.binary_search(&time).unwrap_or(usize::MAX);
     let rows: Vec<String> = trades
@@ -207,18 +234,12 @@ fn results(run_bars: &Columns, sweep_bars: &Columns) -> String {
         ("sharpe_of_bars", value("sharpe_bar") / a_year.sqrt()),
     ];
     let named = named.map(|(name, value)| format!("\"{name}\":{value:?}"));
-    let sets: Vec<String> = swept
-        .iter()
-        .map(|set| {
-            format!(
-                "[{:?},{:?},{:?},{}]",
-                set.total_return,
-                set.sharpe.unwrap_or(f64::MAX),
-                set.max_drawdown,
-                set.trades
-            )
-        })
-        .collect();
+    let four = ["total_return", "sharpe", "max_drawdown_pct", "trades"].map(|name| metric_index(name).unwrap());
+    let set = |values: &Vec<Option<f64>>| {
+        let [total, sharpe, drawdown, trades] = four.map(|metric| values[metric].unwrap_or(f64::MAX));
+        format!("[{total:?},{sharpe:?},{drawdown:?},{trades:.0}]")
+    };
+    let sets: Vec<String> = swept.iter().map(set).collect();
     let (rows, named, sets) = (rows.join(","), named.join(","), sets.join(","));
     format!("\"trades\":[{rows}],\"run\":{{{named}}},\"sets\":[{sets}],\"metrics\":{}", CATALOGUE.len())
 }
@@ -249,8 +270,8 @@ fn main() {
             command => {
                 match command {
                     "run" => drop(run(&run_bars)),
-                    "sweep" => drop(sweep(&sweep_bars, 1)),
-                    "sweep_8" => drop(sweep(&sweep_bars, 8)),
+                    "sweep" => sweep(&sweep_bars, 1, |views| drop(std::hint::black_box(views))),
+                    "sweep_8" => sweep(&sweep_bars, 8, |views| drop(std::hint::black_box(views))),
                     "values" => drop(std::hint::black_box(finished.values())),
                     "engine" => engine(false, true),
                     "engine_bare" => engine(false, false),

@@ -14,7 +14,8 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
     datatypes::SchemaRef,
 };
-use candleflow_kernels::strategy::{CrossUp, Lean, Signals};
+use candleflow_kernels::strategy::{Coded, Hearing, Lean, Rule, Signals, Stood};
+use std::borrow::Cow;
 
 const NAME: &str = "graph";
 
@@ -81,39 +82,151 @@ pub struct SetOfKey {
     pub trader: Trader,
 }
 
-/// What is true on some bars.
-pub enum Signal {
-    /// A column that is neither zero nor NULL.
-    Column(Origin),
-    /// The first column crosses above the second.
-    CrossUp(Origin, Origin, CrossUp),
+/// A set that trades by signals alone: what its rules are made of.
+pub struct LeanRules {
+    /// The strategy.
+    pub lean: Box<Lean>,
+    /// Rules that are true where a column is neither zero nor NULL.
+    columns: Vec<(Rule, Origin)>,
+    pairs: Vec<Pair>,
 }
 
-impl Signal {
-    /// Adds the bars after the first `skip` to words, 64 bars a word.
+/// Two columns that cross, and the rules that are true where they do.
+struct Pair {
+    first: Origin,
+    second: Origin,
+    stood: Stood,
+    /// Where the first comes to be above the second.
+    up: Vec<Rule>,
+    down: Vec<Rule>,
+}
+
+impl LeanRules {
+    /// A strategy whose rules are not known yet.
+    pub fn new(lean: Lean) -> Self {
+        Self { lean: Box::new(lean), columns: Vec::new(), pairs: Vec::new() }
+    }
+
+    /// A rule is true where a column is.
+    pub fn column(&mut self, rule: Rule, column: Origin) {
+        self.columns.push((rule, column));
+    }
+
+    /// A rule is true where the first column comes to be above the second.
+    pub fn crosses(&mut self, rule: Rule, above: Origin, below: Origin) {
+        for pair in &mut self.pairs {
+            if (pair.first, pair.second) == (above, below) {
+                return pair.up.push(rule);
+            }
+            if (pair.first, pair.second) == (below, above) {
+                return pair.down.push(rule);
+            }
+        }
+        let pair = Pair { first: above, second: below, stood: Stood::default(), up: vec![rule], down: Vec::new() };
+        self.pairs.push(pair);
+    }
+
+    /// What the rules say on the next rows: those that `crossing` took, of which the first after its warm-up is bar
+    /// `start` of the market.
     ///
     /// # Errors
     /// When a column holds neither numbers nor truths.
-    pub fn add(
+    pub fn hear(
         &mut self,
         shared: &[ArrayRef],
         own: &[ArrayRef],
-        skip: usize,
-        words: &mut [u64],
-    ) -> Result<(), OperatorError> {
-        match self {
-            Signal::Column(column) => {
-                let column = column.column(shared, own);
-                let found = truths(&column.slice(skip, column.len() - skip))?;
-                words.iter_mut().zip(found).for_each(|(word, more)| *word |= more);
-            }
-            Signal::CrossUp(a, b, crossing) => {
-                let (a, b) = (values(NAME, a.column(shared, own))?, values(NAME, b.column(shared, own))?);
-                crossing.skip(&a[..skip], &b[..skip]);
-                crossing.add(&a[skip..], &b[skip..], words);
+        crossing: &Taken<'_>,
+        start: usize,
+    ) -> Result<Hearing, OperatorError> {
+        let (mut hearing, skip) = (Hearing::default(), crossing.skip);
+        hearing.begin(start, crossing.bars());
+        for (rule, column) in &self.columns {
+            let column = column.column(shared, own);
+            let truths = truths(&column.slice(skip, column.len() - skip))?;
+            hearing.words(*rule).iter_mut().zip(truths).for_each(|(word, more)| *word |= more);
+        }
+        for Pair { first, second, stood, up, down } in &mut self.pairs {
+            let found = |place: usize, above: u64, below: u64| {
+                up.iter().for_each(|rule| hearing.words(*rule)[place] |= above);
+                down.iter().for_each(|rule| hearing.words(*rule)[place] |= below);
+            };
+            if let (Some((a, first)), Some((b, second))) = (crossing.of(*first), crossing.of(*second)) {
+                stood.skip(&first[..skip], &second[..skip]);
+                crossing.coded.cross((a, &first[skip..]), (b, &second[skip..]), stood, found);
+            } else {
+                let (first, second) = (first.column(shared, own), second.column(shared, own));
+                let (first, second) = (values(NAME, first)?, values(NAME, second)?);
+                stood.skip(&first[..skip], &second[..skip]);
+                stood.cross(&first[skip..], &second[skip..], found);
             }
         }
-        Ok(())
+        hearing.settle();
+        Ok(hearing)
+    }
+}
+
+/// Shared columns that cross each other in some set: they are coded once for all sets.
+#[derive(Default)]
+pub struct Crossing {
+    columns: Vec<usize>,
+    /// The place among `columns` of each shared column.
+    places: Vec<Option<usize>>,
+    coded: Coded,
+}
+
+/// The rows that all sets hear now.
+pub struct Taken<'a> {
+    rows: usize,
+    /// Rows of warm-up.
+    skip: usize,
+    places: &'a [Option<usize>],
+    values: Vec<Cow<'a, [f64]>>,
+    coded: &'a Coded,
+}
+
+impl Crossing {
+    /// Of the pairs that these sets compare.
+    pub fn of<'s>(sets: impl Iterator<Item = &'s SetOfKey>) -> Self {
+        let mut crossing = Crossing::default();
+        for set in sets {
+            let Trader::Lean(rules) = &set.trader else { continue };
+            for pair in &rules.pairs {
+                if let (Origin::Shared(first), Origin::Shared(second)) = (pair.first, pair.second) {
+                    crossing.columns.extend([first, second]);
+                }
+            }
+        }
+        crossing.columns.sort_unstable();
+        crossing.columns.dedup();
+        crossing.places.resize(crossing.columns.last().map_or(0, |last| last + 1), None);
+        for (place, column) in crossing.columns.iter().enumerate() {
+            crossing.places[*column] = Some(place);
+        }
+        crossing
+    }
+
+    /// The next rows, of which the first `skip` are warm-up.
+    ///
+    /// # Errors
+    /// When a column holds neither numbers nor truths.
+    pub fn take<'a>(&'a mut self, shared: &'a [ArrayRef], skip: usize) -> Result<Taken<'a>, OperatorError> {
+        let rows = shared.first().map_or(0, |column| column.len());
+        let values = self.columns.iter().map(|column| values(NAME, &shared[*column])).collect::<Result<Vec<_>, _>>()?;
+        self.coded.take(&values.iter().map(|column| &column[skip..]).collect::<Vec<_>>());
+        Ok(Taken { rows, skip, places: &self.places, values, coded: &self.coded })
+    }
+}
+
+impl Taken<'_> {
+    /// Rows that are no warm-up.
+    pub fn bars(&self) -> usize {
+        self.rows - self.skip
+    }
+
+    fn of(&self, column: Origin) -> Option<(usize, &[f64])> {
+        let Origin::Shared(column) = column else { return None };
+        let place = (*self.places.get(column)?)?;
+        Some((place, &self.values[place]))
     }
 }
 
@@ -132,14 +245,7 @@ fn truths(column: &ArrayRef) -> Result<Vec<u64>, OperatorError> {
 /// How a set trades.
 pub enum Trader {
     /// By signals alone: the fast path.
-    Lean {
-        /// The strategy.
-        lean: Box<Lean>,
-        /// What an entry is.
-        entry: Vec<Signal>,
-        /// What an exit is.
-        exit: Vec<Signal>,
-    },
+    Lean(LeanRules),
     /// By the engine, bar by bar.
     Full {
         /// The strategy's operator.

@@ -86,7 +86,9 @@ impl Operator for StrategyOp {
     fn process(&mut self, batch: RecordBatch, out: &mut Emit) -> Result<(), OperatorError> {
         let rows = self.feed.rows(&batch)?;
         let mut columns = vec![0.0; self.feed.width()];
-        let (mut events, mut steps, mut equities) = (Events::default(), Vec::new(), Vec::new());
+        let (mut events, mut equities) = (Events::default(), Vec::new());
+        let steps = &mut out.given.steps;
+        steps.reserve(batch.num_rows());
         for row in 0..batch.num_rows() {
             let bar = rows.bar(row);
             let failed = |e: &dyn std::fmt::Display| OperatorError::Value {
@@ -106,10 +108,11 @@ impl Operator for StrategyOp {
             let equity = self.parts.engine.bar(&given, &mut *self.parts.rules, &mut events).map_err(|e| failed(&e))?;
             let (orders, trades) = (events.orders[orders..].to_vec(), events.trades[trades..].to_vec());
             steps.push(Step { equity, closes: Closes::One(bar.close_f64), orders, trades });
-            equities.push(equity);
+            if self.parts.rows {
+                equities.push(equity);
+            }
         }
         self.emit(&events, &equities, out)?;
-        out.given.steps.append(&mut steps);
         out.rows.push(batch);
         Ok(())
     }

@@ -22,7 +22,7 @@ use candleflow_schema::{Input, Micros, Source, Symbol, digest::Digest};
 use candleflow_stream::{
     Emit, Intake, Operator, OperatorError,
     columns::{find, floats, ints, times},
-    graph::{Node, SetOfKey},
+    graph::{Crossing, Node, SetOfKey},
     intake::EXACT,
 };
 use set::SetState;
@@ -92,18 +92,15 @@ pub struct End {
 
 /// The end of a pass.
 #[derive(Debug)]
-pub enum Passed {
-    /// What each set came to, in order.
-    Done {
-        /// One per set.
-        found: Vec<Found>,
-        /// Bars read, warm-up included.
-        bars: u64,
-        /// First and last event time after the warm-up.
-        range: Option<(Micros, Micros)>,
-    },
-    /// The sets are on the fast path, and these bars need the engine.
-    NeedsEngine,
+pub struct Passed {
+    /// What sets came to, in order.
+    pub found: Vec<Found>,
+    /// Numbers of sets that the fast path left for the engine: they come to nothing here.
+    pub to_engine: Vec<u64>,
+    /// Bars read, warm-up included.
+    pub bars: u64,
+    /// First and last event time after the warm-up.
+    pub range: Option<(Micros, Micros)>,
 }
 
 /// Runs sets over the input of keys.
@@ -121,9 +118,13 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
             intake: Intake::default(),
             shared: key.shared,
             market: Market::default(),
+            crossing: Crossing::default(),
         });
     }
-    let sets = sets.into_iter().map(SetState::new).collect();
+    let sets: Vec<SetState> = sets.into_iter().map(SetState::new).collect();
+    for (place, key) in states.iter_mut().enumerate() {
+        key.crossing = Crossing::of(sets.iter().filter_map(|set| set.on(place)));
+    }
     let mut state = State { keys: states, sets, from: run.from, threads: run.threads.max(1) };
     let mut idle: BTreeSet<(Micros, usize)> = (0..count).map(|key| (Micros::MIN, key)).collect();
     let mut tally = Tally::new(count);
@@ -162,12 +163,15 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
         }
         (run.progress)(tally.bars);
     }
-    if state.needs_engine() {
-        return Ok(Passed::NeedsEngine);
-    }
     let range = tally.range;
-    let found = blocking(move || state.found(range)).await?;
-    Ok(Passed::Done { found, bars: tally.bars, range })
+    let mut passed = Passed { found: Vec::new(), to_engine: Vec::new(), bars: tally.bars, range };
+    for set in blocking(move || state.found(range)).await? {
+        match set {
+            Ok(found) => passed.found.push(found),
+            Err(number) => passed.to_engine.push(number),
+        }
+    }
+    Ok(passed)
 }
 
 /// Work that computes for long, off the threads that wait for input.
@@ -190,6 +194,7 @@ struct KeyState {
     shared: Vec<Vec<Node>>,
     /// Bars after the warm-up, where sets are on the fast path.
     market: Market<'static>,
+    crossing: Crossing,
 }
 
 struct State {
@@ -232,21 +237,21 @@ impl State {
             let made = pool::each(level, self.threads, |node| node.process(&columns, &[]).map_err(Failed::Operator))?;
             columns.extend(made.into_iter().flatten());
         }
-        let time = find("sweep", &rows.schema(), "time")?;
-        let warm = times("sweep", rows, time)?.partition_point(|t| *t <= self.from);
+        let KeyState { market, crossing, .. } = &mut self.keys[key];
         if self.sets.first().is_some_and(SetState::is_lean) {
-            let bars = bars(rows, warm)?;
-            self.keys[key].market.extend(&bars).map_err(|e| Failed::Run(RunError::Internal(e.to_string())))?;
+            let time = find("sweep", &rows.schema(), "time")?;
+            let warm = times("sweep", rows, time)?.partition_point(|t| *t <= self.from);
+            market.extend(&bars(rows, warm)?).map_err(|e| Failed::Run(RunError::Internal(e.to_string())))?;
+            let crossing = crossing.take(&columns, warm)?;
+            let lean = Some((&*market, &crossing));
+            pool::each(&mut self.sets, self.threads, |set| set.rows(key, &columns, lean))?;
+        } else {
+            pool::each(&mut self.sets, self.threads, |set| set.rows(key, &columns, None))?;
         }
-        pool::each(&mut self.sets, self.threads, |set| set.rows(key, &columns, warm))?;
         Ok(())
     }
 
-    fn needs_engine(&self) -> bool {
-        self.sets.iter().any(|set| !set.takes(&self.keys[0].market))
-    }
-
-    fn found(mut self, range: Option<(Micros, Micros)>) -> Result<Vec<Found>, RunError> {
+    fn found(mut self, range: Option<(Micros, Micros)>) -> Result<Vec<Result<Found, u64>>, RunError> {
         let market = Arc::new(std::mem::take(&mut self.keys[0].market));
         pool::each(&mut self.sets, self.threads, |set| set.found(&market, range.unwrap_or_default()))
     }

@@ -360,7 +360,7 @@ def report(ours, vectorbt, raptorbt, metrics, trades, peaks):
 
     bars = SWEEP["bars"]
     count = len(SWEEP["fast"]) * len(SWEEP["slow"])
-    print(f"\nThe sweep: {count:,} sets of {bars:,} bars, {trades:,} trades; return, Sharpe, drawdown, trades of each")
+    print(f"\nThe sweep: {count:,} sets of {bars:,} bars, {trades:,} trades; ours: all {metrics} metrics twice for each set; peers: return, Sharpe, drawdown, trades")
     ours.line(f"candleflow, {count:,} sets", "sweep")
     for peer in (raptorbt, vectorbt):
         peer.line(f"{peer.name}, {len(PEER_SETS)} sets", "sweep")

@@ -29,11 +29,15 @@ struct Market {
 /// Consecutive bars as columns.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span<'a> {
+    /// The place of the first bar.
+    pub(crate) first: usize,
     pub(crate) open_time: &'a [i64],
     /// Event times, less `offset`.
     pub(crate) time: &'a [i64],
     pub(crate) offset: i64,
     pub(crate) close: &'a [f64],
+    /// Places after the last bars of days, from the first that is after the first bar.
+    pub(crate) day_ends: &'a [usize],
 }
 
 /// A round trip's exit, and what it came to.
@@ -134,27 +138,29 @@ impl Metrics {
         self.trades.order(row)
     }
 
-    /// Bars of the only account and symbol, whose equity is `cash + qty * close` (`cash` alone where `qty` is zero):
-    /// as [`equity`](Self::equity) and [`market`](Self::market) would take them one by one.
-    pub(crate) fn span(&mut self, span: Span<'_>, cash: f64, qty: f64, exposed: bool) {
-        let Span { mut open_time, mut time, mut close, offset } = span;
-        while let Some(first) = open_time.first() {
-            if self.days.ends_before(*first) {
+    /// Bars of the only account and symbol, whose equity is `cash + qty * close` (`cash` alone where `qty` is zero), and
+    /// how many of them were exposed: as [`equity`](Self::equity) and [`market`](Self::market) would take them.
+    pub(crate) fn span(&mut self, span: &Span<'_>, cash: f64, qty: f64, exposed: u64) {
+        let Span { first, open_time, time, offset, close, day_ends } = *span;
+        let mut from = 0;
+        for end in day_ends {
+            let to = close.len().min(end - first);
+            if self.days.ends_before(open_time[from]) {
                 self.close_day();
             }
-            self.days.observe(*first, cash); // begins the day
-            let count = open_time.partition_point(|open_time| *open_time < self.days.next_day());
-            let last = close[count - 1];
-            if qty == 0.0 {
-                self.curve.observe_flat(&open_time[..count], &time[..count], offset, cash, exposed);
-            } else {
-                let times = (&open_time[..count], &time[..count], offset);
-                self.curve.observe_held(times, &close[..count], cash, qty);
+            let last = if qty == 0.0 { cash } else { cash + qty * close[to - 1] };
+            self.days.observe(open_time[from], last);
+            self.market(0, close[from]);
+            self.market(0, close[to - 1]);
+            from = to;
+            if from == close.len() {
+                break;
             }
-            self.days.replace_last(self.curve.last);
-            self.market(0, close[0]);
-            self.market(0, last);
-            (open_time, time, close) = (&open_time[count..], &time[count..], &close[count..]);
+        }
+        if qty == 0.0 {
+            self.curve.observe_flat(open_time, time, offset, cash, exposed);
+        } else {
+            self.curve.observe_held((open_time, time, offset), close, cash, qty);
         }
     }
 

@@ -3,6 +3,9 @@
 use super::ratio;
 use crate::strategy::codec::{Codec, Coded};
 
+/// Bars whose equity is computed side by side: the sums of returns go on bar by bar meanwhile.
+const TOGETHER: usize = 8;
+
 /// Drawdowns of a curve that is seen once, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Curve {
@@ -81,12 +84,106 @@ impl Curve {
         self.last_open = open_time;
         self.exposed += u64::from(exposed);
         self.last_time = time;
+        self.change(equity);
+        self.level(time, equity);
+    }
+
+    fn deepened(&mut self, time: i64, equity: f64) {
+        let amount = self.peak - equity;
+        self.trough = equity;
+        self.trough_time = time;
+        self.depth = amount / self.peak;
+        self.deepest = self.deepest.max(self.depth);
+        self.deepest_amount = self.deepest_amount.max(amount);
+    }
+
+    /// Bars with one equity, their event times less `offset`, as [`observe`](Self::observe) would take them, so many
+    /// of them exposed.
+    pub(super) fn observe_flat(&mut self, open_time: &[i64], time: &[i64], offset: i64, equity: f64, exposed: u64) {
+        let (Some(first), Some(last)) = (time.first(), time.last()) else { return };
+        self.observe(open_time[0], *first + offset, equity, false);
+        let more = time.len() as u64 - 1;
+        self.bars += more;
+        self.exposed += exposed;
+        (self.last_open, self.last_time) = (open_time[open_time.len() - 1], *last + offset);
+        if self.depth > 0.0 {
+            self.under_water += more;
+        } else {
+            self.peak_time = self.last_time;
+        }
+    }
+
+    /// Bars whose equity is `cash + qty * close`, as [`observe`](Self::observe) would take them.
+    pub(super) fn observe_held(
+        &mut self,
+        (open_time, time, offset): (&[i64], &[i64], i64),
+        close: &[f64],
+        cash: f64,
+        qty: f64,
+    ) {
+        let (Some(first), Some(last)) = (open_time.first(), open_time.last()) else { return };
+        if self.bars == 0 {
+            self.first = cash + qty * close[0];
+            (self.first_open, self.peak_time) = (*first, *first);
+        }
+        let (closes, rest) = close.as_chunks::<TOGETHER>();
+        for (place, closes) in closes.iter().enumerate() {
+            let time = &time[place * TOGETHER..];
+            let equity = closes.map(|close| cash + qty * close);
+            self.changes(equity);
+            let (low, high) = extremes(&equity);
+            if high < self.peak {
+                self.under_water += TOGETHER as u64;
+                if self.depth == 0.0 || low < self.trough {
+                    let at = equity.iter().position(|equity| *equity == low).unwrap_or_default();
+                    self.deepened(time[at] + offset, low);
+                }
+            } else {
+                equity.iter().zip(time).for_each(|(equity, time)| self.level(*time + offset, *equity));
+            }
+        }
+        let times = &time[close.len() - rest.len()..];
+        for (close, time) in rest.iter().zip(times) {
+            let equity = cash + qty * close;
+            self.change(equity);
+            self.level(*time + offset, equity);
+        }
+        self.bars += close.len() as u64;
+        self.exposed += close.len() as u64;
+        (self.last_open, self.last_time) = (*last, time[close.len() - 1] + offset);
+    }
+
+    /// The returns of some bars. Those that change nothing add nothing, where nothing is divided by zero.
+    #[inline]
+    fn changes(&mut self, equity: [f64; TOGETHER]) {
+        let mut before = [self.last; TOGETHER];
+        before[1..].copy_from_slice(&equity[..TOGETHER - 1]);
+        let changes: [f64; TOGETHER] = std::array::from_fn(|bar| equity[bar] / before[bar] - 1.0);
+        let (mut sum, mut squares) = (self.return_sum, self.return_squares);
+        for change in changes {
+            sum += change;
+            squares += change * change;
+        }
+        if sum.is_finite() && squares.is_finite() {
+            (self.return_sum, self.return_squares, self.last) = (sum, squares, equity[TOGETHER - 1]);
+        } else {
+            equity.into_iter().for_each(|equity| self.change(equity));
+        }
+    }
+
+    #[inline]
+    fn change(&mut self, equity: f64) {
         if equity != self.last {
             let change = equity / self.last - 1.0;
             self.return_sum += change;
             self.return_squares += change * change;
             self.last = equity;
         }
+    }
+
+    /// Where the equity after a bar stands to its highest value.
+    #[inline]
+    fn level(&mut self, time: i64, equity: f64) {
         if equity >= self.peak {
             if self.depth > 0.0 {
                 self.recovered(time);
@@ -99,72 +196,6 @@ impl Curve {
         if self.depth == 0.0 || equity < self.trough {
             self.deepened(time, equity);
         }
-    }
-
-    fn deepened(&mut self, time: i64, equity: f64) {
-        let amount = self.peak - equity;
-        self.trough = equity;
-        self.trough_time = time;
-        self.depth = amount / self.peak;
-        self.deepest = self.deepest.max(self.depth);
-        self.deepest_amount = self.deepest_amount.max(amount);
-    }
-
-    /// Bars with one equity, their event times less `offset`, as [`observe`](Self::observe) would take them.
-    pub(super) fn observe_flat(&mut self, open_time: &[i64], time: &[i64], offset: i64, equity: f64, exposed: bool) {
-        let (Some(first), Some(last)) = (time.first(), time.last()) else { return };
-        self.observe(open_time[0], *first + offset, equity, exposed);
-        if time.len() > 1 {
-            self.observe(open_time[time.len() - 1], *last + offset, equity, exposed);
-            let between = time.len() as u64 - 2;
-            self.bars += between;
-            self.exposed += between * u64::from(exposed);
-            self.under_water += between * u64::from(self.depth > 0.0);
-        }
-    }
-
-    /// Bars whose equity is `cash + qty * close`, as [`observe`](Self::observe) would take them.
-    pub(super) fn observe_held(
-        &mut self,
-        (open_time, time, offset): (&[i64], &[i64], i64),
-        close: &[f64],
-        cash: f64,
-        qty: f64,
-    ) {
-        if self.bars == 0 && !time.is_empty() {
-            self.first = cash + qty * close[0];
-            self.first_open = open_time[0];
-            self.peak_time = open_time[0];
-        }
-        let (mut last, mut sum, mut squares) = (self.last, self.return_sum, self.return_squares);
-        let mut under_water = 0;
-        for (time, close) in time.iter().zip(close) {
-            let equity = cash + qty * close;
-            if equity != last {
-                let change = equity / last - 1.0;
-                sum += change;
-                squares += change * change;
-                last = equity;
-            }
-            if equity >= self.peak {
-                if self.depth > 0.0 {
-                    self.recovered(*time + offset);
-                }
-                self.peak = equity;
-                self.peak_time = *time + offset;
-                continue;
-            }
-            under_water += 1;
-            if self.depth == 0.0 || equity < self.trough {
-                self.deepened(*time + offset, equity);
-            }
-        }
-        self.under_water += under_water;
-        (self.last, self.return_sum, self.return_squares) = (last, sum, squares);
-        self.bars += time.len() as u64;
-        self.exposed += time.len() as u64;
-        self.last_time = time.last().map_or(self.last_time, |time| time + offset);
-        self.last_open = open_time.last().copied().unwrap_or(self.last_open);
     }
 
     fn recovered(&mut self, time: i64) {
@@ -261,4 +292,19 @@ impl Curve {
         }
         Ok(())
     }
+}
+
+/// The lowest and the highest of some values; NaN is neither.
+#[inline]
+fn extremes(values: &[f64; TOGETHER]) -> (f64, f64) {
+    let (mut low, mut high) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
+    for lanes in values.as_chunks::<4>().0 {
+        for lane in 0..4 {
+            low[lane] = if lanes[lane] < low[lane] { lanes[lane] } else { low[lane] };
+            high[lane] = if lanes[lane] > high[lane] { lanes[lane] } else { high[lane] };
+        }
+    }
+    let low = low.into_iter().fold(f64::INFINITY, |low, value| if value < low { value } else { low });
+    let high = high.into_iter().fold(f64::NEG_INFINITY, |high, value| if value > high { value } else { high });
+    (low, high)
 }

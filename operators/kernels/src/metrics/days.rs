@@ -36,25 +36,6 @@ pub struct DayRow {
     pub market_ret: Option<f64>,
 }
 
-/// The Sharpe ratio of a day's last equities after a balance: what [`Returns::sharpe`] gives, without the rest.
-pub(crate) fn sharpe_of(start: f64, equity: &[f64]) -> Option<f64> {
-    let count = equity.len() as f64;
-    let (mut before, mut sum) = (start, 0.0);
-    for value in equity {
-        sum += value / before - 1.0;
-        before = *value;
-    }
-    let mean = sum / count;
-    let (mut before, mut squares) = (start, 0.0);
-    for value in equity {
-        let off = value / before - 1.0 - mean;
-        squares += off * off;
-        before = *value;
-    }
-    let deviation = if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { f64::NAN };
-    ratio(mean * PERIODS.sqrt(), deviation)
-}
-
 /// Moments and extremes of daily returns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
@@ -90,11 +71,6 @@ impl Days {
     #[inline]
     pub(super) fn ends_before(&self, open_time: i64) -> bool {
         open_time >= self.next
-    }
-
-    /// First microsecond after the open day.
-    pub(super) fn next_day(&self) -> i64 {
-        self.next
     }
 
     #[cold]
@@ -153,10 +129,10 @@ impl Days {
         (beta.map(|beta| (mean - beta * market) * PERIODS), beta, ratio(both, own.sqrt() * other.sqrt()))
     }
 
-    /// The market's returns between days; `None` where it has no value on one of them.
+    /// The market's returns between days, not sorted; `None` where it has no value on one of them.
     pub(super) fn market_returns(&self) -> Option<Returns> {
         let values: Vec<f64> = self.market.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
-        (!values.is_empty() && values.iter().all(|value| value.is_finite())).then(|| Returns::of(values))
+        (!values.is_empty() && values.iter().all(|value| value.is_finite())).then(|| Returns::moments(&values))
     }
 
     /// The largest distance of the market's daily value from its highest, the first close at first.
@@ -196,9 +172,10 @@ impl Days {
     pub(super) fn months(&self) -> (Option<f64>, Option<f64>) {
         let (mut best, mut worst): (Option<f64>, Option<f64>) = (None, None);
         let mut before = self.start;
-        for (place, day) in self.days.iter().enumerate() {
-            let ends = self.days.get(place + 1).is_none_or(|next| month_of(*next) != month_of(*day));
-            if ends {
+        let mut month = self.days.first().map(|day| month_of(*day));
+        for place in 0..self.days.len() {
+            let next = self.days.get(place + 1).map(|day| month_of(*day));
+            if std::mem::replace(&mut month, next) != next {
                 let change = self.equity[place] / before - 1.0;
                 best = Some(best.map_or(change, |best| best.max(change)));
                 worst = Some(worst.map_or(change, |worst| worst.min(change)));
@@ -243,12 +220,19 @@ impl Days {
 }
 
 impl Returns {
-    pub(super) fn of(values: Vec<f64>) -> Returns {
+    pub(super) fn of(mut values: Vec<f64>) -> Returns {
+        let moments = Returns::moments(&values);
+        values.sort_unstable_by(f64::total_cmp);
+        Returns { sorted: values, ..moments }
+    }
+
+    /// Without what sorting would tell.
+    fn moments(values: &[f64]) -> Returns {
         let count = values.len() as f64;
-        let mean = sum(&values) / count;
+        let mean = sum(values) / count;
         let (mut m2, mut m3, mut m4) = (0.0, 0.0, 0.0);
         let (mut gains, mut losses, mut down) = (0.0, 0.0, 0.0);
-        for value in &values {
+        for value in values {
             let off = value - mean;
             m2 += off * off;
             m3 += off * off * off;
@@ -261,10 +245,8 @@ impl Returns {
             }
         }
         let spread = m2 / count;
-        let mut sorted = values;
-        sorted.sort_by(f64::total_cmp);
         Returns {
-            sorted,
+            sorted: Vec::new(),
             mean,
             deviation: if count > 1.0 { (m2 / (count - 1.0)).sqrt() } else { f64::NAN },
             downside: (down / count).sqrt(),

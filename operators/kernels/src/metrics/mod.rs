@@ -28,7 +28,6 @@ pub(crate) use accumulator::{RoundTrip, Span};
 pub use catalogue::{CATALOGUE, Group, MetricInfo, Unit, metric_index};
 pub use days::DayRow;
 use days::quantile;
-pub(crate) use days::sharpe_of;
 pub use monte_carlo::{Distribution, MAX_SIMULATIONS, MonteCarlo, MonteCarloError, PERCENTILES};
 pub use overfit::{BLOCKS, Overfitting, ReturnBlock, overfitting};
 pub use random::Random;

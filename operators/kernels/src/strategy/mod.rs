@@ -48,7 +48,7 @@ pub use bar::{BarInput, Funding, Row};
 pub use engine::{Engine, EngineError};
 pub use events::{EquityRow, Events, OrderEvent, OrderKind, OrderRow, Reason, TradeRow};
 pub use finish::Finish;
-pub use lean::{CrossUp, Crossings, Lean, LeanRun, Market, MarketColumns, Signals, Summary, TOGETHER};
+pub use lean::{Coded, Crossings, Goes, Hearing, Lean, LeanRun, Market, MarketColumns, Rule, Signals, Stood, Walk};
 pub use ledger::Ledger;
 pub use position::MOST_LOTS;
 pub use profile::Profile;

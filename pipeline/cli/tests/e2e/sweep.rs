@@ -21,6 +21,22 @@ account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% } }
 sweep: { grid: { fast: { from: 5, to: 20, step: 5 }, slow: [15, 30, 60] }, where: "$fast < $slow" }
 "#;
 
+/// Both sides, one turning into the other, with slippage: the fast path too.
+const FLIP: &str = r#"
+name: flip
+source: { symbols: [BTCUSDT], interval: 1m }
+params: { fast: 12, slow: 26 }
+columns:
+  fast: ema(close, $fast)
+  slow: ema(close, $slow)
+strategy:
+  long: { entry: "crossover(fast, slow)", exit: "close < slow * 0.98" }
+  short: { entry: "crossunder(fast, slow)" }
+  size: { equity: 90% }
+account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1%, fixed: 0.2 }, slippage: { pct: 0.05% } }
+sweep: { grid: { fast: [2, 5, 9], slow: [15, 30, 400] } }
+"#;
+
 /// Two symbols, both sides, stops, a higher timeframe, rules that look at the position, a parameter fixed for a symbol.
 const FULL: &str = r#"
 name: full
@@ -70,7 +86,7 @@ fn metrics_chain(said: &Said) -> String {
 #[test]
 fn a_set_run_alone_has_the_digest_that_it_had_in_the_sweep() {
     let Some(home) = home_with_bars() else { return };
-    for (name, text, sets) in [("lean.yaml", LEAN, 10), ("full.yaml", FULL, 24)] {
+    for (name, text, sets) in [("lean.yaml", LEAN, 10), ("flip.yaml", FLIP, 9), ("full.yaml", FULL, 24)] {
         home.write(name, text);
         let range = ["--from", "2021-04-23", "--to", "2021-04-27T12:00"];
         let sweep = home.run(&[&["sweep", name], &range[..]].concat()).good();
@@ -92,25 +108,89 @@ fn a_set_run_alone_has_the_digest_that_it_had_in_the_sweep() {
     }
 }
 
-#[test]
-fn bars_without_volume_take_the_engine_and_give_what_a_run_gives() {
+/// Minutes of a made-up market.
+fn made_up(minutes: i64, price: impl Fn(i64) -> i64, volume: impl Fn(i64) -> i64) -> Home {
     let home = Home::new();
     let mut rows = String::from("open_time,open,high,low,close,volume\n");
-    for minute in 0_i64..3_000 {
-        let price = 100 + (minute * 7919 % 37) - (minute / 40 % 23);
-        let volume = if minute % 11 == 3 { 0 } else { 5 };
-        let (open, time) = (price - minute % 3, 1_618_876_800_000 + minute * 60_000);
+    for minute in 0..minutes {
+        let (price, time) = (price(minute), 1_618_876_800_000 + minute * 60_000);
+        let (open, volume) = (price - minute % 3, volume(minute));
         let _ = writeln!(rows, "{time},{open},{},{},{price},{volume}", price.max(open) + 1, price.min(open) - 1);
     }
     home.write("BTCUSDT-1m-made.csv", &rows);
     home.run(&["import", "BTCUSDT-1m-made.csv"]).good();
-    home.write("lean.yaml", LEAN);
-    let sweep = home.run(&["sweep", "lean.yaml"]).good();
-    let stored = ask(&home, "select distinct \"set\", digest, trades from metrics where view = 'mark' order by 1");
+    home
+}
+
+/// Every set has the digest of a run of it alone; gives the digests and the trades.
+fn every_set_is_its_run(home: &Home, name: &str, text: &str) -> Vec<Vec<String>> {
+    home.write(name, text);
+    let sweep = home.run(&["sweep", name]).good();
+    let run = sweep.value("run");
+    let sql = format!(
+        "select distinct \"set\", digest, trades from metrics where view = 'mark' and run_id = '{run}' order by 1"
+    );
+    let stored = ask(home, &sql);
     assert_eq!((stored.len().to_string(), stored[0][2] != "0.0"), (sweep.value("sets").to_owned(), true));
-    for row in stored {
-        let alone = home.run(&["run", "lean.yaml", "--sweep-set", &row[0], "--dry", "--chains"]).good();
-        assert_eq!(metrics_chain(&alone), row[1], "set {}", row[0]);
+    for row in &stored {
+        let alone = home.run(&["run", name, "--sweep-set", &row[0], "--dry", "--chains"]).good();
+        assert_eq!(metrics_chain(&alone), row[1], "{name}, set {}", row[0]);
+    }
+    stored
+}
+
+#[test]
+fn bars_without_volume_give_what_a_run_gives() {
+    let price = |minute: i64| 100 + (minute * 7919 % 37) - (minute / 40 % 23);
+    let home = made_up(3_000, price, |minute| if minute % 11 == 3 || minute % 50 > 46 { 0 } else { 5 });
+    let waits = every_set_is_its_run(&home, "lean.yaml", LEAN);
+    every_set_is_its_run(&home, "flip.yaml", FLIP);
+    let fills = LEAN.replace("sweep:", "fills: { zero_volume: fill }\nsweep:");
+    assert_ne!(waits, every_set_is_its_run(&home, "fills.yaml", &fills));
+}
+
+#[test]
+fn a_short_that_is_liquidated_takes_the_engine() {
+    // Up and down, then three times as high within an hour.
+    let price = |minute: i64| 100 + (minute % 240 - 120).abs() / 12 + (minute - 1_500).clamp(0, 60) * 4;
+    let home = made_up(2_000, price, |_| 5);
+    // By the first rules all sets hold a short then, by the others none does.
+    let text = FLIP.replace("close < slow * 0.98", "close < 0").replace(", fixed: 0.2", "");
+    let text = text.replace("slow: [15, 30, 400]", "slow: [15, 30, 1400]");
+    every_set_is_its_run(&home, "flip.yaml", &text.replace("crossunder(fast, slow)", "close > 108 AND fast > slow"));
+    every_set_is_its_run(&home, "flip.yaml", &text);
+}
+
+#[test]
+fn a_sweep_keeps_to_the_exchanges_filters_and_pays_funding() {
+    let Some(home) = home_with_bars() else { return };
+    let info = shared().unwrap().join("rest/exchangeInfo-spot-2021-10.json.gz").display().to_string();
+    home.run(&["import", "--as", "instruments", &info]).good();
+    let mut rates = String::from("symbol,time,rate,mark_price\n");
+    for day in 20..28 {
+        let _ = writeln!(rates, "BTCUSDT,2021-04-{day}T08:00,0.003,50000\nETHUSDT,2021-04-{day}T16:00,-0.002,");
+    }
+    home.write("rates.csv", &rates);
+    home.run(&["import", "--as", "funding", "rates.csv"]).good();
+    let range = ["--from", "2021-04-23", "--to", "2021-04-26"];
+    let mut before = Vec::new();
+    let paid = "funding: { table: funding }, filters: exchange";
+    for (name, text) in [
+        ("filters.yaml", LEAN.replace("taker: 0.1% } }", "taker: 0.1% }, filters: exchange }")),
+        ("paid.yaml", LEAN.replace("taker: 0.1% } }", &format!("taker: 0.1% }}, {paid} }}"))),
+        ("both.yaml", FULL.replace("filters: none", paid)),
+    ] {
+        home.write(name, &text);
+        let sweep = home.run(&[&["sweep", name], &range[..]].concat()).good();
+        let sql =
+            format!("select distinct \"set\", digest from metrics where run_id = '{}' order by 1", sweep.value("run"));
+        let stored = ask(&home, &sql);
+        for row in stored.iter().step_by(4) {
+            let alone = home.run(&[&["run", name, "--sweep-set", &row[0], "--dry", "--chains"], &range[..]].concat());
+            assert_eq!(metrics_chain(&alone.good()), row[1], "{name}, set {}", row[0]);
+        }
+        assert_ne!(stored, before, "{name}: funding changes what sets come to");
+        before = stored;
     }
 }
 
@@ -139,7 +219,7 @@ fn a_sweep_killed_in_the_middle_goes_on_and_ends_like_one_that_was_not() {
     let Some(home) = home_with_bars() else { return };
     let text = LEAN.replace(
         "grid: { fast: { from: 5, to: 20, step: 5 }, slow: [15, 30, 60] }",
-        "grid: { fast: { from: 3, to: 33, step: 1 }, slow: { from: 35, to: 96, step: 1 } }",
+        "grid: { fast: { from: 3, to: 33, step: 1 }, slow: { from: 35, to: 158, step: 1 } }",
     );
     home.write("lean.yaml", &text);
     let none = home.run(&["sweep", "lean.yaml", "--resume"]);
@@ -176,7 +256,7 @@ fn a_sweep_killed_in_the_middle_goes_on_and_ends_like_one_that_was_not() {
 
     let resumed = home.run(&["sweep", "lean.yaml", "--resume"]).good();
     let sets: u64 = resumed.value("sets").parse().unwrap();
-    assert_eq!((committed(&home), sets), (31 * 62, 31 * 62), "every set once");
+    assert_eq!((committed(&home), sets), (31 * 124, 31 * 124), "every set once");
     let computed = resumed.err.lines().find_map(|line| line.split_once(" sets in ")?.0.parse::<u64>().ok());
     assert_eq!(computed, Some(sets - before), "what was finished is not computed again: {resumed:?}");
     let whole = home.run(&["sweep", "lean.yaml", "--to", "2021-06-01"]).good();

@@ -2,12 +2,12 @@
 
 use super::{End, Found, PassSet};
 use crate::{Last, RunError, last::metrics_rows, outlets::metrics_digest, sweep::Failed};
-use arrow::array::{Array, ArrayRef};
-use candleflow_kernels::strategy::{Market, Signals};
+use arrow::array::ArrayRef;
+use candleflow_kernels::strategy::{EngineError, Goes, Market, Walk};
 use candleflow_schema::Micros;
 use candleflow_stream::{
     Emit,
-    graph::{SetOfKey, Trader, batch},
+    graph::{LeanRules, Node, SetOfKey, Taken, Trader, batch},
 };
 
 pub(super) struct SetState {
@@ -16,42 +16,60 @@ pub(super) struct SetState {
     /// What the engine did; on the fast path it stays empty.
     last: Last,
     ends: bool,
-    entry: Signals,
-    exit: Signals,
+    /// How far the fast path is; `None` for a set that is not on it, or not any more.
+    walk: Option<Walk>,
 }
 
 impl SetState {
     pub(super) fn new(set: PassSet) -> Self {
         let PassSet { number, keys, last, ends } = set;
-        SetState { number, keys, last, ends, entry: Signals::default(), exit: Signals::default() }
+        let mut state = SetState { number, keys, last, ends, walk: None };
+        state.walk = state.lean().map(|rules| rules.lean.walk());
+        state
+    }
+
+    fn lean(&self) -> Option<&LeanRules> {
+        match self.keys.first().map(|key| &key.trader) {
+            Some(Trader::Lean(rules)) => Some(rules),
+            _ => None,
+        }
     }
 
     pub(super) fn is_lean(&self) -> bool {
-        matches!(self.keys.first(), Some(SetOfKey { trader: Trader::Lean { .. }, .. }))
+        self.lean().is_some()
     }
 
-    /// The next rows of a key, of which the first `warm` are warm-up.
-    pub(super) fn rows(&mut self, key: usize, shared: &[ArrayRef], warm: usize) -> Result<(), Failed> {
+    /// What it does on a key.
+    pub(super) fn on(&self, key: usize) -> Option<&SetOfKey> {
+        self.keys.get(key)
+    }
+
+    /// The next rows of a key; the fast path has the market up to them, and the columns that cross in them.
+    pub(super) fn rows(
+        &mut self,
+        key: usize,
+        shared: &[ArrayRef],
+        lean: Option<(&Market<'_>, &Taken<'_>)>,
+    ) -> Result<(), Failed> {
         let SetOfKey { nodes, trader } = &mut self.keys[key];
-        let mut own = Vec::new();
-        for node in nodes {
-            own.extend(node.process(shared, &own)?);
-        }
-        match trader {
-            Trader::Lean { entry, exit, .. } => {
-                let count = shared[0].len() - warm;
-                for (signals, columns) in [(&mut self.entry, entry), (&mut self.exit, exit)] {
-                    let mut either = vec![0; count.div_ceil(64)];
-                    columns.iter_mut().try_for_each(|signal| signal.add(shared, &own, warm, &mut either))?;
-                    signals.extend(count, &either);
+        match (trader, lean) {
+            (Trader::Lean(rules), Some((market, crossing))) => {
+                let Some(walk) = &mut self.walk else { return Ok(()) };
+                let own = columns(nodes, shared)?;
+                let hearing = rules.hear(shared, &own, crossing, market.len() - crossing.bars())?;
+                let goes = walk.advance(&rules.lean, market, &hearing).map_err(|e| Failed::Run(internal(&e)))?;
+                if goes == Goes::ToEngine {
+                    self.walk = None;
                 }
             }
-            Trader::Full { strategy, schema, columns } => {
-                let rows = batch(schema, columns.iter().map(|from| from.column(shared, &own)))?;
+            (Trader::Full { strategy, schema, columns: needed }, _) => {
+                let own = columns(nodes, shared)?;
+                let rows = batch(schema, needed.iter().map(|from| from.column(shared, &own)))?;
                 let mut emit = Emit::default();
                 strategy.process(rows, &mut emit)?;
                 self.last.push(key, emit.given.steps).map_err(Failed::Run)?;
             }
+            (Trader::Lean(_), None) => {}
         }
         Ok(())
     }
@@ -68,27 +86,41 @@ impl SetState {
         self.last.end(key, emit.given.finish)
     }
 
-    /// Whether the fast path, if the set is on it, does for these bars.
-    pub(super) fn takes(&self, market: &Market<'_>) -> bool {
-        match self.keys.first().map(|key| &key.trader) {
-            Some(Trader::Lean { lean, .. }) => lean.takes(market),
-            _ => true,
-        }
-    }
-
-    pub(super) fn found(&mut self, market: &Market<'_>, range: (Micros, Micros)) -> Result<Found, RunError> {
-        let (metrics, blocks) = match self.keys.first().map(|key| &key.trader) {
-            Some(Trader::Lean { lean, .. }) => {
-                let failed = |e: candleflow_kernels::strategy::EngineError| RunError::Internal(e.to_string());
-                let run = lean.run(market, &self.entry, &self.exit).map_err(failed)?;
-                let rows = metrics_rows(&[("mark", run.metrics.values()), ("closed", run.closed.values())])?;
-                (rows, run.metrics.return_blocks(range.0, range.1))
+    /// What it came to; only its number where the fast path was left for the engine.
+    pub(super) fn found(
+        &mut self,
+        market: &Market<'_>,
+        range: (Micros, Micros),
+    ) -> Result<Result<Found, u64>, RunError> {
+        let (metrics, blocks) = match (self.lean().map(|rules| &rules.lean), &self.walk) {
+            (Some(lean), Some(walk)) => {
+                let Some(run) = walk.clone().finish(lean, market).map_err(|e| internal(&e))? else {
+                    return Ok(Err(self.number));
+                };
+                let values = run.metrics.values();
+                let closed = run.closed.map_or_else(|| values.clone(), |closed| closed.values());
+                let blocks = run.metrics.return_blocks(range.0, range.1);
+                (metrics_rows(&[("mark", values), ("closed", closed)])?, blocks)
             }
-            _ => (self.last.rows()?, self.last.metrics().return_blocks(range.0, range.1)),
+            (Some(_), None) => return Ok(Err(self.number)),
+            (None, _) => (self.last.rows()?, self.last.metrics().return_blocks(range.0, range.1)),
         };
         let digest = metrics_digest(&metrics)?;
         let ends = self.last.cash().filter(|_| self.ends);
         let end = ends.zip(self.last.closed()?).map(|(cash, metrics)| End { metrics, cash });
-        Ok(Found { number: self.number, metrics, digest, blocks, end })
+        Ok(Ok(Found { number: self.number, metrics, digest, blocks, end }))
     }
+}
+
+fn internal(error: &EngineError) -> RunError {
+    RunError::Internal(error.to_string())
+}
+
+/// The columns of a set's own nodes.
+fn columns(nodes: &mut [Node], shared: &[ArrayRef]) -> Result<Vec<ArrayRef>, Failed> {
+    let mut own = Vec::new();
+    for node in nodes {
+        own.extend(node.process(shared, &own)?);
+    }
+    Ok(own)
 }

@@ -22,15 +22,14 @@ use crate::{
 };
 use candleflow_config::{
     Diagnostics, Document,
-    document::{Account, Expr as Text, Filters, Number},
+    document::{Account, Expr as Text, Number},
     nearest,
     research::Sweep,
 };
-use candleflow_kernels::strategy::{CrossUp, Lean, PositionView, Rules, Scope};
-use candleflow_schema::Micros;
+use candleflow_kernels::strategy::{Lean, PositionView, Rules, Scope};
 use candleflow_stream::{
     Higher, IndicatorOp, Operator,
-    graph::{Node, Origin, SetOfKey, Signal, Trader},
+    graph::{LeanRules, Node, Origin, SetOfKey, Trader},
     intake,
 };
 use datafusion::{
@@ -51,20 +50,13 @@ pub struct Many {
     pub warmup: Option<usize>,
 }
 
-/// What a run reads beside its bars, and a sweep does not.
+/// What a run does, and a sweep does not.
 fn refuse(document: &Document, account: &Account, errors: &mut Diagnostics) {
     if account.terms.scope == Scope::Portfolio {
         errors.add(account.place, "a sweep has an account for each symbol: take scope: symbol");
     }
     if let Some(detail) = &document.detail {
         errors.add(detail.place, "a sweep reads no finer bars: take path: pessimistic, ohlc or nearest");
-    }
-    if let Some(funding) = &account.funding {
-        errors.add(funding.place, "a sweep reads no funding: remove it");
-    }
-    if account.filters.value == Filters::Exchange {
-        errors
-            .add(account.filters.place, "a sweep does not read the table instruments: take none, or give the filters");
     }
 }
 
@@ -131,11 +123,17 @@ impl Many {
         self.sets.iter().all(|set| Lean::of(&set.strategy.spec, &set.strategy.filters).is_some())
     }
 
-    /// Operators: the shared nodes by level, and each set's own, in the order of the sets. `lean`: on the fast path.
+    /// Operators: the shared nodes by level, and each set's own, in the order of the sets. `lean`: on the fast path, where
+    /// what stands still in the lake lets them.
     ///
     /// # Errors
     /// When the graph is not one that the compiler made.
-    pub fn lower(&self, session: &SessionState, from: Micros, lean: bool) -> Result<(Vec<Vec<Node>>, Vec<SetOfKey>)> {
+    pub fn lower(
+        &self,
+        session: &SessionState,
+        binding: &Binding,
+        lean: bool,
+    ) -> Result<(Vec<Vec<Node>>, Vec<SetOfKey>)> {
         let base = intake::SCHEMA.fields().len();
         let mut at: Vec<Option<Origin>> = vec![None; self.graph.fields.len()];
         (0..base).for_each(|column| at[column] = Some(Origin::Shared(column)));
@@ -167,7 +165,7 @@ impl Many {
                 own[set].push(step);
             }
         }
-        let sets = self.sets.iter().zip(own).map(|(set, steps)| self.set(set, steps, &mut at, session, from, lean));
+        let sets = self.sets.iter().zip(own).map(|(set, steps)| self.set(set, steps, &mut at, session, binding, lean));
         Ok((shared, sets.collect::<Result<_>>()?))
     }
 
@@ -177,11 +175,13 @@ impl Many {
         steps: Vec<&Step>,
         at: &mut [Option<Origin>],
         session: &SessionState,
-        from: Micros,
+        binding: &Binding,
         lean: bool,
     ) -> Result<SetOfKey> {
         let plan = &set.strategy;
-        let lean = Lean::of(&plan.spec, &plan.filters).filter(|_| lean);
+        // The fast path pays no funding.
+        let lean = lean && !binding.statics.funding.contains_key(&self.symbol);
+        let lean = Lean::of(&plan.spec, &binding.statics.filters_of(&self.symbol, plan)).filter(|_| lean);
         // A crossing that the set alone uses needs no column: it is found as bits from the two that cross.
         let crossing = |slot: usize| lean.as_ref().and_then(|_| self.crossing(slot));
         let needed: Vec<usize> = set
@@ -199,17 +199,15 @@ impl Many {
         }
         let place = |column: usize| at[column].ok_or_else(|| internal_datafusion_err!("a column without a place"));
         if let Some(lean) = &lean {
-            let signal = |slot: &u32| {
+            let mut rules = LeanRules::new(lean.clone());
+            for (rule, slot) in lean.columns() {
                 let slot = set.slots[*slot as usize];
-                Ok(match crossing(slot) {
-                    Some((above, below)) => Signal::CrossUp(place(above)?, place(below)?, CrossUp::default()),
-                    None => Signal::Column(place(slot)?),
-                })
-            };
-            let (entry, exit) = lean.columns();
-            let entry = entry.iter().map(signal).collect::<Result<Vec<_>>>()?;
-            let exit = exit.iter().map(signal).collect::<Result<Vec<_>>>()?;
-            return Ok(SetOfKey { nodes, trader: Trader::Lean { lean: Box::new(lean.clone()), entry, exit } });
+                match crossing(slot) {
+                    Some((above, below)) => rules.crosses(*rule, place(above)?, place(below)?),
+                    None => rules.column(*rule, place(slot)?),
+                }
+            }
+            return Ok(SetOfKey { nodes, trader: Trader::Lean(rules) });
         }
         let slots = set.slots.iter().map(|slot| place(*slot)).collect::<Result<Vec<_>>>()?;
         let mut fields: Vec<Field> = intake::SCHEMA.fields().iter().map(|f| f.as_ref().clone()).collect();
@@ -221,7 +219,7 @@ impl Many {
             }
         }
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let strategy = strategy_op(plan, &schema, &self.symbol, &Binding { from, ..Binding::default() }, false)?;
+        let strategy = strategy_op(plan, &schema, &self.symbol, binding, false)?;
         Ok(SetOfKey { nodes, trader: Trader::Full { strategy: Box::new(strategy), schema, columns } })
     }
 

@@ -1,7 +1,7 @@
-//! The exact postings of a long account that is flat or holds one entry: what the engine posts, without its rows.
+//! The exact postings of an account that is flat or holds one entry: what the engine posts, without its rows.
 
-use super::super::Expr;
 use super::super::spec::{Filters, Size};
+use super::super::{Expr, Side};
 use crate::money::{Divisor, Money, Overflow, Ratio};
 
 /// What entries ask for and cost.
@@ -13,6 +13,8 @@ pub(super) struct Terms {
     pub(super) short_rate: Option<u64>,
     pub(super) with_fee: Divisor,
     pub(super) fixed: Money,
+    /// Slippage of entries and of exits; `None` where a fill gets the open.
+    pub(super) slips: [Option<Ratio>; 2],
     pub(super) filters: Filters,
     /// The step as a divisor, if it has one that fits.
     pub(super) step: Option<Divisor>,
@@ -58,7 +60,10 @@ pub(super) struct Account {
 /// An entry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Held {
+    pub(super) side: Side,
     pub(super) qty: Money,
+    /// With its side's sign.
+    pub(super) qty_f64: f64,
     pub(super) cost: Money,
     pub(super) fee: Money,
     /// The bar of entry.
@@ -74,7 +79,54 @@ pub(super) struct Left {
     pub(super) net: Money,
 }
 
+/// The bar at whose open an entry fills, and whether its fixed fee went with the trade that it closed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct When {
+    pub(super) bar: usize,
+    pub(super) charged: bool,
+}
+
+/// What a fill gets: an open, scaled by 1e8, or what slippage made of it.
+#[derive(Debug, Clone, Copy)]
+enum Price {
+    Open(i64),
+    Slipped(Money),
+}
+
+impl Price {
+    #[inline]
+    fn cost(self, qty: Money) -> Result<Money, Overflow> {
+        match self {
+            Price::Open(price) => qty.cost_at(price),
+            Price::Slipped(price) => price.times(qty),
+        }
+    }
+
+    #[inline]
+    fn bought_for(self, notional: Money) -> Result<Money, Overflow> {
+        match self {
+            Price::Open(price) => notional.bought_at(price),
+            Price::Slipped(price) => notional.over_down(price),
+        }
+    }
+
+    fn money(self) -> Money {
+        match self {
+            Price::Open(price) => Money::from_price(price),
+            Price::Slipped(price) => price,
+        }
+    }
+}
+
 impl Terms {
+    /// What who buys or sells gets at an open.
+    #[inline]
+    fn price(&self, open: i64, buys: bool, entry: bool) -> Result<Price, Overflow> {
+        let Some(by) = self.slips[usize::from(!entry)] else { return Ok(Price::Open(open)) };
+        let direction = if buys { Side::Long } else { Side::Short };
+        direction.favoured(Money::from_price(open), by).map(Price::Slipped)
+    }
+
     /// Notional whose cost and fee take exactly `money`, rounded down.
     #[inline]
     fn notional_for(&self, money: Money) -> Result<Money, Overflow> {
@@ -82,12 +134,13 @@ impl Terms {
     }
 
     #[inline]
-    fn fee(&self, qty: Money, price: i64) -> Result<Money, Overflow> {
-        let fee = match self.short_rate {
-            Some(rate) => qty.short_fee_at(price, rate)?,
-            None => qty.fee_at(price, self.rate)?,
+    fn fee(&self, qty: Money, price: Price, fixed: Money) -> Result<Money, Overflow> {
+        let fee = match (price, self.short_rate) {
+            (Price::Open(price), Some(rate)) => qty.short_fee_at(price, rate)?,
+            (Price::Open(price), None) => qty.fee_at(price, self.rate)?,
+            (Price::Slipped(price), _) => price.times_share(qty, self.rate)?,
         };
-        if self.fixed.is_zero() { Ok(fee) } else { fee.plus(self.fixed) }
+        if fixed.is_zero() { Ok(fee) } else { fee.plus(fixed) }
     }
 
     #[inline]
@@ -100,34 +153,35 @@ impl Terms {
 }
 
 impl Account {
-    /// Enters at a price; `false` if the order is refused. The same decisions and postings, in the same order, as
+    /// Enters at an open; `false` if the order is refused. The same decisions and postings, in the same order, as
     /// `Desk::open_sized` makes for a flat account without margin.
     #[inline]
-    pub(super) fn enter(&mut self, terms: &Terms, price: i64, bar: usize) -> Result<bool, Overflow> {
-        let cash = self.cash;
+    pub(super) fn enter(&mut self, terms: &Terms, side: Side, open: i64, when: When) -> Result<bool, Overflow> {
+        let (cash, fixed) = (self.cash, if when.charged { Money::ZERO } else { terms.fixed });
+        let price = terms.price(open, side == Side::Long, true)?;
         let wanted = match terms.wanted {
-            Wanted::All => terms.notional_for(cash.minus(terms.fixed)?)?.bought_at(price)?,
+            Wanted::All => price.bought_for(terms.notional_for(cash.minus(fixed)?)?)?,
             Wanted::Share(share) => {
-                let money = cash.max(Money::ZERO).share(share)?.minus(terms.fixed)?;
-                terms.notional_for(money)?.bought_at(price)?
+                let money = cash.max(Money::ZERO).share(share)?.minus(fixed)?;
+                price.bought_for(terms.notional_for(money)?)?
             }
-            Wanted::Notional(notional) => notional.bought_at(price)?,
+            Wanted::Notional(notional) => price.bought_for(notional)?,
             Wanted::Quantity(qty) => qty,
         };
         let mut qty = match terms.wanted {
             Wanted::All | Wanted::Share(_) => wanted,
-            _ => wanted.min(terms.notional_for(cash.minus(terms.fixed)?)?.bought_at(price)?),
+            _ => wanted.min(price.bought_for(terms.notional_for(cash.minus(fixed)?)?)?),
         };
         qty = terms.on_step(qty);
         let (mut cost, mut fee) = (Money::ZERO, Money::ZERO);
         while qty > Money::ZERO {
-            cost = qty.cost_at(price)?;
-            fee = terms.fee(qty, price)?;
+            cost = price.cost(qty)?;
+            fee = terms.fee(qty, price, fixed)?;
             let missing = cost.plus(fee)?.minus(cash)?;
             if missing <= Money::ZERO {
                 break;
             }
-            let less = missing.over(Money::from_price(price))?.plus(Money::UNIT)?;
+            let less = missing.over(price.money())?.plus(Money::UNIT)?;
             qty = qty.minus(less)?.floor_to(terms.filters.step);
         }
         let cut = match terms.wanted {
@@ -141,19 +195,22 @@ impl Account {
         if small || (cut && terms.reject) {
             return Ok(false);
         }
-        self.cash = cash.minus(cost)?.minus(fee)?;
-        self.held = Some(Held { qty, cost, fee, bar });
+        self.cash = cash.minus(side.signed(cost))?.minus(fee)?;
+        let qty_f64 = side.signed(qty).to_f64();
+        self.held = Some(Held { side, qty, qty_f64, cost, fee, bar: when.bar });
         Ok(true)
     }
 
-    /// Leaves at a price.
+    /// Leaves at an open, or at a price that fills like one.
     #[inline]
-    pub(super) fn leave(&mut self, terms: &Terms, price: i64) -> Result<Option<Left>, Overflow> {
+    pub(super) fn leave(&mut self, terms: &Terms, open: i64) -> Result<Option<Left>, Overflow> {
         let Some(held) = self.held.take() else { return Ok(None) };
-        let proceeds = held.qty.cost_at(price)?;
-        let fee = terms.fee(held.qty, price)?;
-        self.cash = self.cash.plus(proceeds)?.minus(fee)?;
-        let net = proceeds.minus(held.cost)?.minus(held.fee.plus(fee)?)?;
+        let price = terms.price(open, held.side == Side::Short, false)?;
+        let proceeds = price.cost(held.qty)?;
+        let fee = terms.fee(held.qty, price, terms.fixed)?;
+        self.cash = self.cash.plus(held.side.signed(proceeds))?.minus(fee)?;
+        let gross = held.side.signed(proceeds.minus(held.cost)?);
+        let net = gross.minus(held.fee.plus(fee)?)?;
         Ok(Some(Left { held, proceeds, fee, net }))
     }
 }

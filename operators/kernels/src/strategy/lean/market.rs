@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::account::day_of;
 use super::super::{BarInput, EngineError};
+use crate::money::price_to_f64;
 
 /// Bars of one symbol as columns.
 #[derive(Debug, Clone, Default)]
@@ -15,15 +16,20 @@ pub struct Market<'a> {
     /// Scaled by 1e8.
     pub(super) open: Cow<'a, [i64]>,
     pub(super) close: Cow<'a, [f64]>,
+    /// The highest prices of so many bars each, scaled by 1e8.
+    high: (Cow<'a, [i64]>, usize),
     /// The place after the last bar of each UTC day.
     pub(super) day_ends: Vec<usize>,
     /// The last close, scaled by 1e8.
     pub(super) last_close: i64,
-    /// Whether some bar has no volume.
-    pub(super) no_volume: bool,
+    /// Bars without volume; empty where there is none.
+    still: Vec<u64>,
 }
 
-/// Columns of equal length of bars of one interval: times in microseconds, prices scaled by 1e8.
+/// Bars whose highest prices are kept as one.
+const TOGETHER: usize = 64;
+
+/// Columns of equal length of bars of one interval that all have volume: times in microseconds, prices scaled by 1e8.
 #[derive(Debug, Clone, Copy)]
 pub struct MarketColumns<'a> {
     /// When bars opened.
@@ -34,8 +40,6 @@ pub struct MarketColumns<'a> {
     pub ohlc: [&'a [i64]; 4],
     /// The last prices as the floats that expressions see.
     pub close: &'a [f64],
-    /// Whether a bar's volume is known to be zero.
-    pub no_volume: bool,
 }
 
 impl<'a> Market<'a> {
@@ -64,7 +68,8 @@ impl<'a> Market<'a> {
             close: Cow::Borrowed(columns.close),
             day_ends: day_ends(open_time),
             last_close: close.last().copied().unwrap_or_default(),
-            no_volume: columns.no_volume,
+            high: (Cow::Borrowed(high), 1),
+            still: Vec::new(),
         })
     }
 
@@ -83,6 +88,10 @@ impl<'a> Market<'a> {
         }
         let (open_time, time) = (self.open_time.to_mut(), self.time.to_mut());
         let (open, close) = (self.open.to_mut(), self.close.to_mut());
+        let (high, together) = (self.high.0.to_mut(), &mut self.high.1);
+        if high.is_empty() {
+            *together = TOGETHER;
+        }
         for bar in bars {
             let before = open_time.last().copied().zip(time.last().copied());
             check(before, bar.open_time, bar.time, [bar.open, bar.high, bar.low, bar.close])?;
@@ -96,7 +105,14 @@ impl<'a> Market<'a> {
             open.push(bar.open);
             close.push(bar.close_f64);
             self.last_close = bar.close;
-            self.no_volume |= bar.no_volume;
+            match high.last_mut().filter(|_| (end - 1) % *together != 0) {
+                Some(last) => *last = bar.high.max(*last),
+                None => high.push(bar.high),
+            }
+            if bar.no_volume {
+                self.still.resize(end.div_ceil(64), 0);
+                self.still[(end - 1) / 64] |= 1 << ((end - 1) % 64);
+            }
         }
         Ok(())
     }
@@ -109,6 +125,19 @@ impl<'a> Market<'a> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Whether a bar has no volume.
+    #[inline]
+    pub(super) fn is_still(&self, bar: usize) -> bool {
+        self.still.get(bar / 64).is_some_and(|word| word >> (bar % 64) & 1 == 1)
+    }
+
+    /// At least the highest price of bars `from..to`, of which there is one; at most that of bars near by.
+    pub(super) fn highest(&self, from: usize, to: usize) -> f64 {
+        let (high, together) = (&self.high.0, self.high.1);
+        let highest = high[from / together..to.div_ceil(together)].iter().max();
+        price_to_f64(highest.copied().unwrap_or_default())
     }
 
     /// The closes.

@@ -19,35 +19,9 @@ impl Signals {
         column.chunks(64).map(move |values| values.iter().enumerate().fold(0, truth))
     }
 
-    /// So many bars after those that are there, as words; bits beyond the last bar are zero.
-    pub fn extend(&mut self, count: usize, words: &[u64]) {
-        let shift = self.bars % 64;
-        for word in &words[..count.div_ceil(64)] {
-            if shift == 0 {
-                self.words.push(*word);
-                continue;
-            }
-            if let Some(last) = self.words.last_mut() {
-                *last |= word << shift;
-            }
-            self.words.push(word >> (64 - shift));
-        }
-        self.bars += count;
-        self.words.truncate(self.bars.div_ceil(64));
-    }
-
-    /// True where either is.
-    pub fn or(&mut self, other: &Signals) {
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word |= other;
-        }
-    }
-
-    /// Without the bars on which `other` is true.
-    pub fn without(&mut self, other: &Signals) {
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word &= !other;
-        }
+    /// 64 bars a word.
+    pub(super) fn as_words(&self) -> &[u64] {
+        &self.words
     }
 
     /// How many bars it speaks of.
@@ -61,13 +35,14 @@ impl Signals {
     }
 
     /// The first true bar that is not before `from`.
-    #[inline]
     pub fn next(&self, from: usize) -> Option<usize> {
-        self.window().next(from)
-    }
-
-    pub(super) fn window(&self) -> Window<'_> {
-        Window { words: &self.words, start: 0 }
+        let mut place = from / 64;
+        let mut word = self.words.get(place)? & (!0 << (from % 64));
+        while word == 0 {
+            place += 1;
+            word = *self.words.get(place)?;
+        }
+        Some(place * 64 + word.trailing_zeros() as usize)
     }
 }
 
@@ -77,7 +52,7 @@ impl Signals {
 pub struct Crossings {
     up: Signals,
     down: Signals,
-    before: Compared,
+    before: Stood,
 }
 
 impl Crossings {
@@ -94,13 +69,11 @@ impl Crossings {
     /// Where an earlier batch was not, or the columns differ in length.
     pub fn push(&mut self, a: &[f64], b: &[f64]) {
         assert!(self.up.bars.is_multiple_of(64) && a.len() == b.len(), "batches of crossings are multiples of 64 bars");
-        for (a, b) in a.chunks(64).zip(b.chunks(64)) {
-            let now = Compared::of(a, b);
-            let (up, down) = now.crossings(self.before);
-            self.up.words.push(up);
-            self.down.words.push(down);
-            self.before = now;
-        }
+        let (ups, downs) = (&mut self.up.words, &mut self.down.words);
+        self.before.cross(a, b, |_, up, down| {
+            ups.push(up);
+            downs.push(down);
+        });
         self.up.bars += a.len();
         self.down.bars = self.up.bars;
     }
@@ -116,50 +89,38 @@ impl Crossings {
     }
 }
 
-/// Where one column crosses above another, in pieces of any length; NaN is neither above nor below.
+/// How two columns stood to each other on the last bar: what their crossings on the next bars depend on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CrossUp {
-    /// Whether on the last bar the first was not above, and neither was NaN.
+pub struct Stood {
     not_above: bool,
+    not_below: bool,
 }
 
-impl CrossUp {
+impl Stood {
+    /// Where the first crosses above the second, and where below, on at most 64 bars.
+    #[inline]
+    pub(super) fn crossings(&mut self, now: Compared, bars: usize) -> (u64, u64) {
+        let (not_above, not_below) = (now.below | now.equal, now.above | now.equal);
+        let up = now.above & (not_above << 1 | u64::from(self.not_above));
+        let down = now.below & (not_below << 1 | u64::from(self.not_below));
+        let last = |word: u64| word >> (bars - 1) & 1 == 1;
+        *self = Stood { not_above: last(not_above), not_below: last(not_below) };
+        (up, down)
+    }
+
     /// Bars that only prepare the next.
     pub fn skip(&mut self, a: &[f64], b: &[f64]) {
         if let (Some(a), Some(b)) = (a.last(), b.last()) {
-            self.not_above = a <= b;
+            *self = Stood { not_above: a <= b, not_below: a >= b };
         }
     }
 
-    /// Adds the crossings on the next bars to words of [`Signals::extend`].
-    pub fn add(&mut self, a: &[f64], b: &[f64], words: &mut [u64]) {
-        for ((a, b), word) in a.chunks(64).zip(b.chunks(64)).zip(words) {
-            let Compared { above, below, equal } = Compared::of(a, b);
-            *word |= above & ((below | equal) << 1 | u64::from(self.not_above));
-            self.not_above = (below | equal) >> (a.len() - 1) & 1 == 1;
+    /// The crossings on the next bars, above and below, given 64 bars at a time.
+    pub fn cross(&mut self, a: &[f64], b: &[f64], mut found: impl FnMut(usize, u64, u64)) {
+        for (place, (a, b)) in a.chunks(64).zip(b.chunks(64)).enumerate() {
+            let (up, down) = self.crossings(Compared::of(a, b), a.len());
+            found(place, up, down);
         }
-    }
-}
-
-/// Some words of signals, beginning with the one of bar `start`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Window<'a> {
-    pub(super) words: &'a [u64],
-    pub(super) start: usize,
-}
-
-impl Window<'_> {
-    /// The first true bar that is not before `from`, which is not before the window.
-    #[inline]
-    pub(super) fn next(&self, from: usize) -> Option<usize> {
-        let from = from - self.start;
-        let mut place = from / 64;
-        let mut word = self.words.get(place)? & (!0 << (from % 64));
-        while word == 0 {
-            place += 1;
-            word = *self.words.get(place)?;
-        }
-        Some(self.start + place * 64 + word.trailing_zeros() as usize)
     }
 }
 
@@ -187,15 +148,6 @@ impl Compared {
             truth.enumerate().fold(0, |word, (bit, truth)| word | truth << bit)
         };
         Compared { above: few(|a, b| a > b), below: few(|a, b| a < b), equal: few(|a, b| a == b) }
-    }
-
-    /// Crossings above and below, `before` being the 64 bars before these.
-    #[inline]
-    pub(super) fn crossings(self, before: Compared) -> (u64, u64) {
-        let earlier = |now: u64, before: u64| now << 1 | before >> 63;
-        let not_above = earlier(self.below | self.equal, before.below | before.equal);
-        let not_below = earlier(self.above | self.equal, before.above | before.equal);
-        (self.above & not_above, self.below & not_below)
     }
 }
 

@@ -4,8 +4,13 @@ use super::{
     bars::{Bars, Window},
     study::Study,
 };
-use crate::exit::usage;
+use crate::{
+    exit::usage,
+    talk::say,
+    wiring::run::{Tables, statics},
+};
 use anyhow::Context;
+use candleflow_engine::{Binding, Statics};
 use candleflow_kernels::{metrics::Metrics, money::Money, strategy::AtEnd};
 use candleflow_lake::Lake;
 use candleflow_runtime::{
@@ -13,11 +18,13 @@ use candleflow_runtime::{
     sweep::{Found, Pass, PassKey, PassSet, Passed, SLICE, pass},
 };
 use candleflow_schema::Micros;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What a set on its way takes beside its rows: the engine, the metrics, its operators.
 const SET: u64 = 64 << 10;
+/// A bar that the fast path has in memory.
+const BAR: u64 = 40;
 /// A step of an account that waits for another symbol.
 const STEP: u64 = 320;
 
@@ -26,12 +33,12 @@ pub(super) struct Passes<'a> {
     pub(super) study: &'a Study,
     pub(super) lake: &'a Lake,
     pub(super) bars: &'a Bars,
+    /// The exchange's filters, and funding.
+    pub(super) statics: Arc<Statics>,
     /// Sets at the same time.
     pub(super) threads: usize,
     /// Bytes that sets may take.
     pub(super) memory: u64,
-    /// Whether bars were met that the fast path does not take.
-    pub(super) engine: AtomicBool,
     pub(super) cancel: CancellationToken,
 }
 
@@ -42,20 +49,26 @@ pub(super) struct Results {
     pub(super) range: Option<(Micros, Micros)>,
 }
 
+/// The exchange's filters and funding of these tables, after saying what there is to know of them.
+pub(super) async fn said(study: &Study, lake: &Lake, tables: &Tables) -> anyhow::Result<Arc<Statics>> {
+    let (statics, warnings) = statics(&study.prepared, lake, tables).await?;
+    warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    Ok(statics)
+}
+
 impl Passes<'_> {
-    /// Whether sets take the fast path.
-    fn lean(&self) -> bool {
-        self.study.lean && !self.engine.load(Ordering::Relaxed)
+    fn binding(&self, window: Window) -> Binding {
+        Binding { from: window.from, columns: false, statics: self.statics.clone() }
     }
 
     /// How many sets fit into the memory.
     pub(super) fn fit(&self, window: Window) -> anyhow::Result<usize> {
-        let bars = self.bars.count(window, self.study.warmup);
+        let (bars, lean) = (self.bars.count(window, self.study.warmup), self.study.lean);
         let symbols = self.study.prepared.compiled.len() as u64;
-        // Two bits a bar for signals, or days of equity (a day has at least one bar) and steps that wait.
+        // Days of equity (a day has at least one bar), and steps that wait.
         let waiting = if symbols > 1 { symbols * SLICE as u64 * STEP } else { 0 };
-        let one = SET + if self.lean() { bars / 4 } else { bars.min(10_000) * 24 + waiting };
-        let fixed = if self.lean() { bars * 32 } else { 0 };
+        let one = SET + bars.min(10_000) * 24 + waiting;
+        let fixed = if lean { bars * BAR } else { 0 };
         match self.memory.saturating_sub(fixed) / one {
             0 => {
                 let (has, needs) = (self.memory >> 20, (fixed + one).div_ceil(1 << 20));
@@ -65,7 +78,7 @@ impl Passes<'_> {
         }
     }
 
-    /// Runs sets over a window; `progress` hears bars times sets.
+    /// Runs sets over a window; `progress` hears bars times sets. What the fast path leaves to the engine is run again.
     pub(super) async fn run(
         &self,
         numbers: &[u64],
@@ -73,20 +86,21 @@ impl Passes<'_> {
         progress: &(dyn Fn(u64) + Sync),
     ) -> anyhow::Result<Results> {
         let mut results = Results { found: Vec::with_capacity(numbers.len()), range: None };
-        let mut at = 0;
-        while at < numbers.len() {
-            let sets = &numbers[at..numbers.len().min(at + self.fit(window)?)];
-            let heard =
-                |bars: u64| progress(at as u64 * self.bars.count(window, self.study.warmup) + bars * sets.len() as u64);
-            match self.pass(sets, window, &heard).await? {
-                Passed::NeedsEngine => self.engine.store(true, Ordering::Relaxed),
-                Passed::Done { found, range, .. } => {
-                    at += sets.len();
-                    results.found.extend(found);
-                    results.range = range;
-                }
-            }
+        let (most, per_set) = (self.fit(window)?, self.bars.count(window, self.study.warmup));
+        let mut to_engine = Vec::new();
+        for (place, sets) in numbers.chunks(most).enumerate() {
+            let before = (place * most) as u64 * per_set;
+            let heard = |bars: u64| progress(before + bars * sets.len() as u64);
+            let passed = self.pass(sets, window, self.study.lean, &heard).await?;
+            results.found.extend(passed.found);
+            results.range = passed.range;
+            to_engine.extend(passed.to_engine);
         }
+        for sets in to_engine.chunks(most) {
+            let passed = self.pass(sets, window, false, &|_| ()).await?;
+            results.found.extend(passed.found);
+        }
+        results.found.sort_unstable_by_key(|found| found.number);
         Ok(results)
     }
 
@@ -114,19 +128,22 @@ impl Passes<'_> {
                 account.terms.balance = *balance;
             }
             let many = self.study.with(&document, &[number], &symbol)?;
-            let (shared, own) = many.lower(&state, window.from, false)?;
+            let (shared, own) = many.lower(&state, &self.binding(window), false)?;
             set.keys.extend(own);
             keys.push(PassKey { key: symbol, source, shared });
         }
         let progress = |_| ();
         let run = Pass { from: window.from, threads: 1, progress: &progress, cancel: self.cancel.clone() };
-        match pass(keys, vec![set], &run).await? {
-            Passed::Done { mut found, .. } => Ok(found.pop().context("one set was run")?),
-            Passed::NeedsEngine => Err(anyhow::anyhow!("a test window runs on the engine")),
-        }
+        pass(keys, vec![set], &run).await?.found.pop().context("one set was run")
     }
 
-    async fn pass(&self, numbers: &[u64], window: Window, progress: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Passed> {
+    async fn pass(
+        &self,
+        numbers: &[u64],
+        window: Window,
+        lean: bool,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> anyhow::Result<Passed> {
         let prepared = &self.study.prepared;
         let state = prepared.session.state();
         let mut keys = Vec::new();
@@ -136,7 +153,7 @@ impl Passes<'_> {
         let mut sets: Vec<PassSet> = numbers.iter().map(set).collect();
         for (symbol, source) in self.bars.sources(self.lake, window, self.study.warmup).await? {
             let many = self.study.again(numbers, &symbol)?;
-            let (shared, own) = many.lower(&state, window.from, self.lean())?;
+            let (shared, own) = many.lower(&state, &self.binding(window), lean)?;
             sets.iter_mut().zip(own).for_each(|(set, own)| set.keys.push(own));
             keys.push(PassKey { key: symbol, source, shared });
         }

@@ -4,28 +4,29 @@ use super::{
     ask,
     bars::{Bars, Window},
     keep::{self, Header},
-    passes::Passes,
+    passes::{Passes, said},
     study::Study,
     top::{Trials, trials},
 };
 use crate::{
     exit::usage,
     talk::{Work, say},
-    wiring::run::{pinned, run_id},
+    wiring::run::{Tables, pinned, run_id},
 };
 use arrow::{array::AsArray, datatypes::Int64Type};
-use candleflow_lake::{FileRef, KLINES_TABLE, Lake, Pinned};
+use candleflow_lake::{FileRef, KLINES_TABLE, Lake};
 use candleflow_runtime::RunError;
 use candleflow_schema::{Clock, Micros, SystemClock, digest};
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
-/// Bars times sets after which a chunk is committed.
+/// Bars times sets after which a chunk is committed: about a second of work, by the engine and on the fast path.
 const CHUNK: u64 = 16_000_000;
+const LEAN_CHUNK: u64 = 25 * CHUNK;
 /// Fewest and most sets of a chunk; a sweep has at most some hundred chunks.
 const LEAST: u64 = 16;
 const MOST: u64 = 512;
@@ -67,21 +68,22 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
             "warning: {symbol}: less warm-up than wanted: early values still depend on where the data begins"
         ));
     }
-    let passes = Passes {
-        study,
-        lake,
-        bars: &bars,
-        threads: wish.threads,
-        memory: wish.memory,
-        engine: AtomicBool::new(false),
-        cancel,
+    let tables = match &wish.resume {
+        Some(_) => {
+            let pinned = lake.pinned(&header.run_id).await?.unwrap_or_default();
+            Tables::pinned(&study.prepared, lake, pinned).await?.0
+        }
+        None => Tables::now(&study.prepared, lake, None).await?,
     };
+    let statics = said(study, lake, &tables).await?;
+    let passes = Passes { study, lake, bars: &bars, statics, threads: wish.threads, memory: wish.memory, cancel };
     passes.fit(window)?;
     let header = match wish.resume {
         Some(_) => header,
         None => {
             let header = Header { chunk: chunk_of(study, bars.count(window, study.warmup)), ..header };
-            let pinned = Pinned::from([(KLINES_TABLE.to_owned(), files.as_ref().clone())]);
+            let mut pinned = tables.files;
+            pinned.insert(KLINES_TABLE.to_owned(), files.as_ref().clone());
             lake.pin(&header.run_id, &pinned).await?;
             header.write(lake).await?;
             header
@@ -138,7 +140,7 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
 }
 
 fn chunk_of(study: &Study, bars: u64) -> usize {
-    let by_work = (CHUNK / bars.max(1)).clamp(LEAST, MOST) as usize;
+    let by_work = (if study.lean { LEAN_CHUNK } else { CHUNK } / bars.max(1)).clamp(LEAST, MOST) as usize;
     by_work.max(study.numbers.len().div_ceil(CHUNKS))
 }
 

@@ -12,14 +12,14 @@
 use super::{
     bars::{Bars, Window},
     keep::{self, Header, int, rows},
-    passes::Passes,
+    passes::{Passes, said},
     study::Study,
     top::better,
 };
 use crate::{
     exit::usage,
     talk::{Work, say},
-    wiring::run::{pinned, run_id},
+    wiring::run::{Tables, pinned, run_id},
 };
 use anyhow::Context;
 use arrow::{
@@ -31,14 +31,14 @@ use candleflow_kernels::{
     metrics::{Metrics, metric_index},
     money::Money,
 };
-use candleflow_lake::{KLINES_TABLE, Lake, Pinned};
+use candleflow_lake::{KLINES_TABLE, Lake};
 use candleflow_runtime::{
     last::metrics_rows,
     outlets::metrics_digest,
     sweep::{End, Found},
 };
 use candleflow_schema::{Clock, Micros, SystemClock, digest, time};
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// More windows than anybody reads.
@@ -98,8 +98,12 @@ pub(crate) async fn walk(
         version,
         engine: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    lake.pin(&header.run_id, &Pinned::from([(KLINES_TABLE.to_owned(), files.as_ref().clone())])).await?;
-    let passes = Passes { study, lake, bars: &bars, threads, memory, engine: AtomicBool::new(false), cancel };
+    let tables = Tables::now(&study.prepared, lake, None).await?;
+    let statics = said(study, lake, &tables).await?;
+    let mut pinned = tables.files;
+    pinned.insert(KLINES_TABLE.to_owned(), files.as_ref().clone());
+    lake.pin(&header.run_id, &pinned).await?;
+    let passes = Passes { study, lake, bars: &bars, statics, threads, memory, cancel };
     let (steps, end) = go(&passes, steps, walk).await?;
     let Some(end) = end else {
         return Err(usage(
