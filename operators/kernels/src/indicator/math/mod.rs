@@ -1,5 +1,6 @@
 //! Arithmetic over columns.
 
+mod curves;
 mod decay;
 mod extreme;
 mod index;
@@ -8,6 +9,7 @@ mod sum;
 mod transform;
 
 use super::registry::Indicator;
+pub(crate) use transform::degrees;
 
 pub(super) const ALL: &[&Indicator] = &[
     &transform::ACOS,

@@ -1,6 +1,8 @@
 //! The line through the last values that fits best: its end, slope, angle, start and next value.
 
+use crate::indicator::compose::Then;
 use crate::indicator::kernel::{BLOCK, Step, rows};
+use crate::indicator::math::degrees;
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, Kernel, State, StateError};
@@ -20,7 +22,7 @@ pub(super) const LINEARREG_SLOPE: Indicator =
 
 pub(super) const LINEARREG_ANGLE: Indicator =
     Indicator::new("linearreg_angle", Group::Statistic, "angle of the line in degrees", |p| {
-        of_line(p[0], |line| libm::atan(line.slope()).to_degrees())
+        rows(Then(OfLine { line: Regression::new(p[0] as usize), made: Line::slope }, degrees()))
     })
     .params(PERIOD)
     .first(|p| p[0] as usize - 1);
