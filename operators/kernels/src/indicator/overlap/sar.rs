@@ -1,6 +1,6 @@
 //! Parabolic stop and reverse.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{Step, each_row, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Class, Group, Indicator};
 use crate::indicator::{Io, State, StateError};
@@ -49,7 +49,7 @@ impl Side {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Sar {
     start: f64,
     offset: f64,
@@ -151,6 +151,14 @@ impl Step<2, 1> for Sar {
         self.high = high;
         self.low = low;
         [shown]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 2], y: [&mut [f64]; 1]) {
+        // A copy that nothing else can see stays in registers.
+        let mut sar = *self;
+        each_row(&mut sar, x, y);
+        *self = sar;
     }
 }
 

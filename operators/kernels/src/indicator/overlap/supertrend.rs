@@ -19,8 +19,14 @@ pub(super) const SUPERTREND: Indicator =
 
 #[derive(Clone)]
 struct Supertrend {
-    width: f64,
     range: Atr,
+    bands: Bands,
+}
+
+/// The two bands and the side that the price is on.
+#[derive(Clone, Copy)]
+struct Bands {
+    width: f64,
     /// Last close; NaN before the first value.
     close: f64,
     upper: f64,
@@ -30,10 +36,13 @@ struct Supertrend {
 
 impl Supertrend {
     fn new(n: f64, width: f64) -> Self {
-        Self { width, range: Atr::new(n, 0.0), close: f64::NAN, upper: 0.0, lower: 0.0, up: true }
+        let bands = Bands { width, close: f64::NAN, upper: 0.0, lower: 0.0, up: true };
+        Self { range: Atr::new(n, 0.0), bands }
     }
+}
 
-    #[inline]
+impl Bands {
+    #[inline(always)]
     fn turn(&mut self, high: f64, low: f64, close: f64, range: f64) -> [f64; 2] {
         if range.is_nan() {
             return [f64::NAN; 2];
@@ -63,7 +72,7 @@ impl Step<3, 2> for Supertrend {
     #[inline(always)]
     fn step(&mut self, [high, low, close]: [f64; 3]) -> [f64; 2] {
         let [range] = self.range.step([high, low, close]);
-        self.turn(high, low, close, range)
+        self.bands.turn(high, low, close, range)
     }
 
     #[inline(always)]
@@ -72,14 +81,18 @@ impl Step<3, 2> for Supertrend {
         let mut ranges = [0.0; BLOCK];
         let ranges = &mut ranges[..rows];
         self.range.column([high, low, close], [ranges]);
+        // A copy that nothing else can see stays in registers.
+        let mut bands = self.bands;
         for row in 0..rows {
-            [stop[row], trend[row]] = self.turn(high[row], low[row], close[row], ranges[row]);
+            [stop[row], trend[row]] = bands.turn(high[row], low[row], close[row], ranges[row]);
         }
+        self.bands = bands;
     }
 }
 
 impl State for Supertrend {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        io.all(&mut [&mut self.range, &mut self.close, &mut self.upper, &mut self.lower, &mut self.up])
+        let Bands { close, upper, lower, up, .. } = &mut self.bands;
+        io.all(&mut [&mut self.range, close, upper, lower, up])
     }
 }

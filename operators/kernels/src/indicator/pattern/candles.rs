@@ -246,6 +246,14 @@ pub(super) fn signal(so: bool, value: f64) -> f64 {
 pub(super) trait Look<const N: usize>: State + Clone + Send + 'static {
     /// Its value.
     fn look(&mut self, at: &At<'_, N>) -> f64;
+
+    /// `look` at each row of a chunk. Of arguments the compiler knows that nothing that the loop writes is what it reads.
+    #[inline(always)]
+    fn column(&mut self, tape: &Tape, usual: &[[f64; CHUNK]; N], y: &mut [f64]) {
+        for (row, y) in y.iter_mut().take(CHUNK).enumerate() {
+            *y = self.look(&At { tape, usual, row });
+        }
+    }
 }
 
 /// A kernel that looks for a pattern from row `first` on; see [`asked`].
@@ -275,37 +283,12 @@ macro_rules! asked {
 }
 pub(super) use asked;
 
-/// The same for a pattern with a memory of its own, which is kept from row `begin` on.
-pub(super) fn remembering<const N: usize, M, F>(
+/// As [`candles`], for a look with a memory, which it keeps from row `begin` on.
+pub(super) fn remembering<const N: usize>(
     begin: usize,
     first: usize,
     seen: [Seen; N],
-    memory: M,
-    look: F,
-) -> Box<dyn Kernel>
-where
-    M: State + Clone + Send + 'static,
-    F: Fn(&At<'_, N>, &mut M) -> f64 + Clone + Send + 'static,
-{
-    rows(Pattern::new(begin, first, seen, Remembering(look, memory)))
-}
-
-#[derive(Clone)]
-struct Remembering<M, F>(F, M);
-
-impl<M: State, F> State for Remembering<M, F> {
-    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        self.1.state(io)
-    }
-}
-
-impl<const N: usize, M, F> Look<N> for Remembering<M, F>
-where
-    M: State + Clone + Send + 'static,
-    F: Fn(&At<'_, N>, &mut M) -> f64 + Clone + Send + 'static,
-{
-    #[inline(always)]
-    fn look(&mut self, at: &At<'_, N>) -> f64 {
-        (self.0)(at, &mut self.1)
-    }
+    look: impl Look<N>,
+) -> Box<dyn Kernel> {
+    rows(Pattern::new(begin, first, seen, look))
 }

@@ -20,8 +20,9 @@ pub(super) const CHUNK: usize = 128;
 
 type Line = [f64; PAST + CHUNK];
 
-/// Candles in order of time, by their parts.
+/// Candles in order of time, by their parts. Lines begin where vectors do.
 #[derive(Clone)]
+#[repr(align(64))]
 pub(super) struct Tape {
     pub(super) open: Line,
     pub(super) high: Line,
@@ -182,14 +183,9 @@ impl<const N: usize, L: Look<N>> Step<4, 1> for Pattern<N, L> {
             let rows = CHUNK.min(y.len() - at);
             self.tape.put(PAST, x.map(|column| &column[at..at + rows]));
             self.measure(0, rows);
-            // Local names and a place of its own for the result: nothing that the loop writes can be what it reads.
-            let (tape, usual, mut look) = (&*self.tape, &*self.usual, self.look.clone());
-            let mut found = [0.0; CHUNK];
-            for (row, found) in found[..rows].iter_mut().enumerate() {
-                *found = look.look(&At { tape, usual, row });
-            }
+            let mut look = self.look.clone();
+            look.column(&self.tape, &self.usual, &mut y[at..at + rows]);
             self.look = look;
-            y[at..at + rows].copy_from_slice(&found[..rows]);
             self.filled = rows;
             at += rows;
         }
