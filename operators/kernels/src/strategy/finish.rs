@@ -59,7 +59,7 @@ impl Engine {
             let (side, close) = (position.side, desk.book.bar.prices.close);
             for lot in position.lots() {
                 let gross = side.signed(close.times(lot.qty)?.minus(lot.cost)?);
-                let row = desk.trade_row(side, lot, close, gross, lot.fee, crate::money::Money::ZERO)?;
+                let row = desk.trade_row(side, lot, close, gross, lot.fee)?;
                 rows.trades.push(row);
             }
         }

@@ -137,8 +137,13 @@ impl Desk<'_> {
             let row = self.settle(side, &taken, price, fixed, id, &leave)?;
             fixed = Money::ZERO;
             fees = fees.plus(row.fees.minus(taken.fee)?)?;
-            position.closed_net = position.closed_net.plus(row.net)?;
             self.out.trades.push(row);
+        }
+        if leave.reason == Reason::Liquidation && self.spec.account.margin == MarginMode::Isolated {
+            self.cover(first_trade, fees)?;
+        }
+        for row in &self.out.trades[first_trade..] {
+            position.closed_net = position.closed_net.plus(row.net)?;
         }
         position.groups.retain(|group| !group.lots.is_empty());
         let filled = qty.minus(left)?;
@@ -180,12 +185,7 @@ impl Desk<'_> {
         let (cost, value) = (side.signed(lot.cost), side.signed(proceeds));
         let gross = value.minus(cost)?;
         self.account.ledger.leave(cost, value, lot.margin, fee)?;
-        let mut cover = Money::ZERO;
-        if leave.reason == Reason::Liquidation && self.spec.account.margin == MarginMode::Isolated {
-            cover = fee.minus(gross)?.minus(lot.margin)?.max(Money::ZERO);
-            self.account.ledger.take_cover(cover)?;
-        }
-        let row = self.trade_row(side, lot, price, gross, lot.fee.plus(fee)?, cover)?;
+        let row = self.trade_row(side, lot, price, gross, lot.fee.plus(fee)?)?;
         Ok(TradeRow {
             fill_time: self.fill_time(leave.fill.moment),
             open: false,
@@ -199,6 +199,30 @@ impl Desk<'_> {
         })
     }
 
+    /// What an isolated position lost beyond its margin, of all its entries together: one of them may have gained what
+    /// another lost. The rows get shares by quantity, the last one the remainder.
+    fn cover(&mut self, first_trade: usize, fees: Money) -> Result<(), Overflow> {
+        let rows = &mut self.out.trades[first_trade..];
+        let (mut lost, mut qty) = (fees, Money::ZERO);
+        for row in rows.iter() {
+            lost = lost.minus(row.gross)?.minus(row.margin)?;
+            qty = qty.plus(row.qty)?;
+        }
+        let mut left = lost.max(Money::ZERO);
+        if left.is_zero() {
+            return Ok(());
+        }
+        self.account.ledger.take_cover(left)?;
+        for row in rows {
+            row.cover = left.part(row.qty, qty)?;
+            (left, qty) = (left.minus(row.cover)?, qty.minus(row.qty)?);
+            row.net = row.net.plus(row.cover)?;
+            row.return_pct = row.net.to_f64() / row.cost.to_f64();
+            row.return_on_margin = row.net.to_f64() / row.margin.to_f64();
+        }
+        Ok(())
+    }
+
     /// A lot valued at a price, as a trade that is still open.
     pub(super) fn trade_row(
         &self,
@@ -207,9 +231,8 @@ impl Desk<'_> {
         price: Money,
         gross: Money,
         fees: Money,
-        cover: Money,
     ) -> Result<TradeRow, Overflow> {
-        let net = gross.minus(fees)?.minus(lot.funding)?.plus(cover)?;
+        let net = gross.minus(fees)?.minus(lot.funding)?;
         let (best, worst) = (side.better(lot.high, lot.low), side.worse(lot.high, lot.low));
         let excursion = |extreme: Money| side.signed(extreme.minus(lot.price)?).times(lot.qty);
         Ok(TradeRow {
@@ -230,7 +253,7 @@ impl Desk<'_> {
             gross,
             fees,
             funding: lot.funding,
-            cover,
+            cover: Money::ZERO,
             net,
             return_pct: net.to_f64() / lot.cost.to_f64(),
             return_on_margin: net.to_f64() / lot.margin.to_f64(),

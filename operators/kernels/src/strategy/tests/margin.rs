@@ -81,6 +81,43 @@ fn an_isolated_position_loses_no_more_than_its_margin() {
 }
 
 #[test]
+fn cover_is_of_the_whole_position_not_of_each_entry() {
+    let mut spec = both();
+    (spec.account.leverage, spec.account.maintenance) = (Ratio::parse("10").unwrap(), pct("0.5"));
+    spec.pyramiding.max = 2;
+    // Average 110, liquidated at 110 * 0.9 / 0.995 = 99.4974874...; lost 0.50 and 20.50 on margins of 10 and 12.
+    let bars = |last| ["100 100 100 100 L", "100 100 100 100 L", "120 120 120 120", last];
+    let ran = run(&spec, &bars("120 120 99 110"));
+    assert_eq!(ran.engine.ledger().cover, Money::ZERO);
+    assert_eq!(ran.engine.ledger().cash, money("9978.994974874371859296"));
+    // A gap to 90: lost 10 and 30 on margins of 22, so 18 is covered, half of it on each row.
+    let ran = run(&spec, &bars("90 90 90 90"));
+    let rows: Vec<_> = ran.out.trades.iter().map(|row| (row.gross, row.cover, row.net, row.return_pct)).collect();
+    assert_eq!(
+        rows,
+        [
+            (money("-10"), money("9"), money("-1"), -1.0 / 100.0),
+            (money("-30"), money("9"), money("-21"), -21.0 / 120.0)
+        ]
+    );
+    assert_eq!((ran.engine.ledger().cover, ran.engine.ledger().cash), (money("18"), money("9978")));
+}
+
+#[test]
+fn shares_of_a_cover_sum_exactly() {
+    let mut spec = sides(|side| side.size = Some(Size::Base(A)));
+    (spec.account.leverage, spec.account.maintenance) = (Ratio::parse("10").unwrap(), pct("0.5"));
+    spec.pyramiding.max = 3;
+    let bars =
+        ["100 100 100 100 L a=1", "100 100 100 100 L a=2", "101 101 101 101 L a=4", "100 100 100 100", "86 86 86 86"];
+    let ran = run(&spec, &bars);
+    let covers: Vec<String> = ran.out.trades.iter().map(|row| row.cover.to_string()).collect();
+    // 7 units that cost 702 are worth 602, on margins of 70.2: 29.8 by quantity, the remainder on the last.
+    assert_eq!(covers, ["4.257142857142857143", "8.514285714285714286", "17.028571428571428571"]);
+    assert_eq!((ran.engine.ledger().cover, ran.engine.ledger().cash), (money("29.8"), money("9929.8")));
+}
+
+#[test]
 fn a_cross_position_is_liquidated_when_the_account_cannot_keep_it() {
     let mut spec = levered("4");
     spec.account.margin = MarginMode::Cross;
