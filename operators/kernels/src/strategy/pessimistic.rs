@@ -26,16 +26,16 @@ impl Desk<'_> {
         if let Some(position) = &self.book.position {
             let side = position.side;
             let (best, worst) = (side.better(prices.high, prices.low), side.worse(prices.high, prices.low));
-            self.adverse_exits(side, worst)?;
+            self.adverse_exits(side, prices.open, worst)?;
             self.favourable_exits(side, worst, best, true)?;
             self.follow(side, prices.close, best, worst)?;
         }
         if self.book.closed_inside { Ok(()) } else { self.worst_entry(prices) }
     }
 
-    /// Stops of every kind that the adverse extreme reaches, nearest first.
-    fn adverse_exits(&mut self, side: Side, worst: Money) -> Result<(), EngineError> {
-        while let Some((level, exit)) = self.nearest_adverse(side, worst)? {
+    /// Stops of every kind that the adverse extreme reaches, nearest first; the trade was open at the price `from`.
+    fn adverse_exits(&mut self, side: Side, from: Money, worst: Money) -> Result<(), EngineError> {
+        while let Some((level, exit)) = self.nearest_adverse(side, from, worst)? {
             let fill = Fill { quote: level, slips: true, maker: false, moment: Moment::Inside };
             match exit {
                 Adverse::Liquidation => self.liquidate(fill)?,
@@ -46,9 +46,10 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn nearest_adverse(&self, side: Side, worst: Money) -> Result<Option<(Money, Adverse)>, Overflow> {
+    fn nearest_adverse(&self, side: Side, from: Money, worst: Money) -> Result<Option<(Money, Adverse)>, Overflow> {
         let Some(position) = &self.book.position else { return Ok(None) };
-        let liquidation = self.liquidation()?.map(|level| (level, Adverse::Liquidation));
+        // Losses of other symbols in this bar, or the entry's own fee, may put it where the market is not any more.
+        let liquidation = self.liquidation()?.map(|level| (side.worse(level, from), Adverse::Liquidation));
         let stops = position.groups.iter().filter(|group| self.stops_act(group.fresh)).filter_map(|group| {
             let (level, reason) = group.levels.tightest(side)?;
             Some((level, Adverse::Stop(group.id, reason)))
@@ -139,22 +140,22 @@ impl Desk<'_> {
         touched.sort_by_key(|(gain, _, _)| *gain);
         for (_, id, trigger) in touched {
             if self.meet_entry(id, trigger.level(), Moment::Inside)? == Entered::Yes {
-                return self.after_entry(id, matches!(trigger, Trigger::Limit(_)), prices);
+                return self.after_entry(id, trigger, prices);
             }
         }
         Ok(())
     }
 
     /// What the rest of the bar does to a trade entered inside it.
-    fn after_entry(&mut self, order: u64, by_limit: bool, prices: &Prices) -> Result<(), EngineError> {
+    fn after_entry(&mut self, order: u64, trigger: Trigger, prices: &Prices) -> Result<(), EngineError> {
         let Some(position) = &self.book.position else { return Ok(()) };
         if position.lots().all(|lot| lot.order != order) {
             return Ok(()); // it closed on entry
         }
         let side = position.side;
         let (best, worst) = (side.better(prices.high, prices.low), side.worse(prices.high, prices.low));
-        let certain = if by_limit { prices.close } else { best };
-        self.adverse_exits(side, worst)?;
+        let certain = if matches!(trigger, Trigger::Limit(_)) { prices.close } else { best };
+        self.adverse_exits(side, trigger.level(), worst)?;
         self.favourable_exits(side, worst, certain, false)?;
         self.follow(side, prices.close, certain, worst)
     }

@@ -163,6 +163,22 @@ fn a_cross_account_is_liquidated_symbol_by_symbol() {
 }
 
 #[test]
+fn a_liquidation_inside_the_bar_is_at_its_open_where_that_is_worse() {
+    let mut spec = shared(Size::Quote(Expr::Constant(20_000.0)));
+    (spec.account.margin, spec.account.leverage) = (MarginMode::Cross, Ratio::parse("10").unwrap());
+    (spec.account.maintenance, spec.account.fees.taker) = (pct("0.5"), pct("1"));
+    // What the first one loses inside the bar puts the level of the second above where it opened.
+    let rows =
+        [("100 100 100 100 L", "50 50 50 50 L"), ("100 100 100 100", "50 50 50 50"), ("100 100 40 60", "50 50 50 50")];
+    for path in [Path::Pessimistic, Path::Ohlc] {
+        spec.fills.path = path;
+        let (engine, out, _) = run_two(&spec, &rows);
+        assert_eq!(fills(&out)[3], "leave 1 400@50#3", "{path:?}");
+        assert!((engine.ledger().cash.to_f64() + 152.763_819).abs() < 1e-6, "{:?}", engine.ledger().cash);
+    }
+}
+
+#[test]
 fn snapshots_hold_all_symbols() {
     let spec = shared(Size::Equity(pct("40")));
     let rows = [

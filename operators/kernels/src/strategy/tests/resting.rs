@@ -240,3 +240,16 @@ fn a_resting_entry_may_reverse_at_its_price() {
     let bars = ["100 100 100 100 L", "100 100 100 100 S a=95", "99 99 94 96"];
     check(&spec, &bars, &["long 1@100#2 -> 95#3 reverse", "short 1@95#3 -> 96#3 open"]);
 }
+
+#[test]
+fn an_entry_inside_the_bar_beyond_its_liquidation_is_liquidated_at_its_own_price() {
+    let mut spec = entries(|rule| rule.limit = Some(A));
+    spec.long.as_mut().unwrap().size = Some(Size::Equity(Ratio::ONE));
+    (spec.account.leverage, spec.account.margin) = (Ratio::parse("10").unwrap(), MarginMode::Cross);
+    (spec.account.maintenance, spec.account.balance) = (pct("11"), money("1000"));
+    (spec.account.fees.maker, spec.account.fees.taker) = (pct("5"), pct("5"));
+    // 66.66 units at 100: 666.66 is left after the fee, 733.33 are to be kept; the level of 101.12 was never traded since.
+    let ran = run(&spec, &["110 110 110 110 L a=100", "110 110 98 105"]);
+    let [trade] = ran.out.trades.as_slice() else { panic!("{:?}", ran.trades()) };
+    assert_eq!((trade.exit_price, trade.exit_reason), (money("100"), Reason::Liquidation));
+}
