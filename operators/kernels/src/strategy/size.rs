@@ -6,6 +6,9 @@ use super::orders::FrozenSize;
 use super::spec::Insufficient;
 use crate::money::{Money, Overflow, Ratio, SCALE, mul_div};
 
+/// A quantity that rounding may take off what is affordable.
+pub(super) const ROUNDING: Money = Money::from_units(1_000_000);
+
 /// What a quantity costs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
@@ -82,8 +85,8 @@ impl Desk<'_> {
             qty = qty.minus(less)?.floor_to(filters.step);
         }
         let qty = qty.max(Money::ZERO);
-        // Short by rounding alone is not short.
-        let partial = wanted.floor_to(filters.step).minus(qty)? > filters.step.max(Money::from_units(1_000_000));
+        // Short by rounding alone is not short, nor is what the grid takes off.
+        let partial = wanted.minus(most)? > ROUNDING && wanted.floor_to(filters.step) > qty;
         if partial && self.spec.account.on_insufficient == Insufficient::Reject {
             return Ok(Err(Reason::Insufficient));
         }

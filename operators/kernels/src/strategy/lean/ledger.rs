@@ -1,5 +1,6 @@
 //! The exact postings of an account that is flat or holds one entry: what the engine posts, without its rows.
 
+use super::super::size::ROUNDING;
 use super::super::spec::{Filters, Size};
 use super::super::{Expr, Side};
 use crate::money::{Divisor, Money, Overflow, Ratio};
@@ -168,11 +169,11 @@ impl Account {
             Wanted::Notional(notional) => price.bought_for(notional)?,
             Wanted::Quantity(qty) => qty,
         };
-        let mut qty = match terms.wanted {
+        let most = match terms.wanted {
             Wanted::All | Wanted::Share(_) => wanted,
-            _ => wanted.min(price.bought_for(terms.notional_for(cash.minus(fixed)?)?)?),
+            _ => price.bought_for(terms.notional_for(cash.minus(fixed)?)?)?,
         };
-        qty = terms.on_step(qty);
+        let mut qty = terms.on_step(wanted.min(most));
         let (mut cost, mut fee) = (Money::ZERO, Money::ZERO);
         while qty > Money::ZERO {
             cost = price.cost(qty)?;
@@ -184,13 +185,7 @@ impl Account {
             let less = missing.over(price.money())?.plus(Money::UNIT)?;
             qty = qty.minus(less)?.floor_to(terms.filters.step);
         }
-        let cut = match terms.wanted {
-            Wanted::All | Wanted::Share(_) if qty > Money::ZERO => false,
-            _ => {
-                let grain = terms.filters.step.max(Money::from_units(1_000_000));
-                wanted.floor_to(terms.filters.step).minus(qty.max(Money::ZERO))? > grain
-            }
-        };
+        let cut = wanted.minus(most)? > ROUNDING && wanted.floor_to(terms.filters.step) > qty;
         let small = qty <= Money::ZERO || qty < terms.filters.min_qty || cost < terms.filters.min_notional;
         if small || (cut && terms.reject) {
             return Ok(false);

@@ -49,6 +49,24 @@ fn what_is_short_is_cut_or_rejected() {
 }
 
 #[test]
+fn an_order_short_by_less_than_a_step_is_short() {
+    let mut spec = sized(Size::Base(Expr::Constant(4.0)));
+    let filters = Filters { step: money("1"), ..Filters::default() };
+    let symbol = SymbolSpec { filters: vec![DatedFilters { valid_from: 0, filters }] };
+    let bars = read(&["3000 3000 3000 3000 L", "3000 3000 3000 3000"], 1);
+    // 10,000 buys 3.33 of the 4.
+    let ran = run_bars(&spec, symbol.clone(), &bars, 1);
+    assert_eq!(ran.trades(), ["long 3@3000#2 -> 3000#2 open partial"]);
+    spec.account.on_insufficient = Insufficient::Reject;
+    let ran = run_bars(&spec, symbol.clone(), &bars, 1);
+    assert_eq!((ran.trades().len(), ran.refusals()), (0, vec!["rejected insufficient #2".to_owned()]));
+    // What the grid takes off is not short: 3.4 is 3, and 3.33 is affordable.
+    spec.long.as_mut().unwrap().size = Some(Size::Base(Expr::Constant(3.4)));
+    let ran = run_bars(&spec, symbol, &bars, 1);
+    assert_eq!(ran.trades(), ["long 3@3000#2 -> 3000#2 open"]);
+}
+
+#[test]
 fn all_of_the_equity_is_affordable_to_the_last_unit() {
     let mut spec = sized(Size::Equity(Ratio::ONE));
     spec.account.fees.taker = pct("0.1");
