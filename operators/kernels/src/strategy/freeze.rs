@@ -7,7 +7,7 @@ use super::levels::{Frozen, LevelPlan};
 use super::orders::{EntryPlan, FrozenSize, Order};
 use super::position::{Position, sum};
 use super::size::Terms;
-use super::spec::{EntryRule, Expr, Level, OnOpposite, SideSpec, Size};
+use super::spec::{EntryRule, Expr, Level, OnOpposite, SideSpec, Size, Trailing};
 use super::{EngineError, Reason};
 use crate::money::{Money, Overflow, Ratio};
 
@@ -27,11 +27,21 @@ impl Desk<'_> {
             targets.push((freeze_level(target.at, hearing)?, target.portion));
         }
         let trail = match rules.trailing_stop {
-            Some(trailing) => Some((freeze_level(trailing.by, hearing)?, trailing.after)),
+            Some(Trailing { by: Level::Price(expr), after }) => Some((self.freeze_trail(expr, hearing), after)),
+            Some(Trailing { by, after }) => Some((Some(freeze_level(by, hearing)?), after)),
             None => None,
         };
         let levels = LevelPlan { stop, targets, trail, even: rules.break_even };
         Ok(EntryPlan { size, sized: None, levels })
+    }
+
+    /// The first level of a trailing `price`. NULL is none yet: the next closes give one. A program is about the
+    /// position that this order is to open, and there is none; what it said now would be about the one before.
+    fn freeze_trail(&self, expr: Expr, hearing: &mut Hearing<'_>) -> Option<Frozen> {
+        match expr {
+            Expr::Program(_) => None,
+            Expr::Column(_) | Expr::Constant(_) => freeze_level(Level::Price(expr), hearing).ok(),
+        }
     }
 
     fn freeze_size(&self, size: Size, hearing: &mut Hearing<'_>) -> Result<FrozenSize, Reason> {

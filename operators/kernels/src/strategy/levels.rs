@@ -51,13 +51,24 @@ pub(super) struct TargetState {
 /// A stop that follows the best price.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct TrailState {
-    pub(super) by: Frozen,
+    /// How far behind; `None` is a `price` that no close has given yet.
+    pub(super) by: Option<Frozen>,
     /// The price that wakes it.
     pub(super) wakes_at: Option<Money>,
     /// Best price since the entry.
     pub(super) best: Money,
     /// Where it lies, once awake.
     pub(super) level: Option<Money>,
+}
+
+impl TrailState {
+    fn is_awake(&self, side: Side) -> bool {
+        self.level.is_some() || self.wakes_at.is_none_or(|at| side.target_reached(at, self.best, false))
+    }
+
+    fn tighten(&mut self, side: Side, level: Money) {
+        self.level = Some(self.level.map_or(level, |old| side.better(old, level)));
+    }
 }
 
 /// A stop that jumps to the entry.
@@ -96,7 +107,7 @@ pub(super) struct Basis {
 pub(super) struct LevelPlan {
     pub(super) stop: Option<Frozen>,
     pub(super) targets: Vec<(Frozen, Option<Ratio>)>,
-    pub(super) trail: Option<(Frozen, Option<Ratio>)>,
+    pub(super) trail: Option<(Option<Frozen>, Option<Ratio>)>,
     pub(super) even: Option<BreakEven>,
 }
 
@@ -123,7 +134,7 @@ impl Levels {
             self.targets.push(TargetState { at: *at, portion: *portion, price, taken, taker: false });
         }
         if let (Some(trail), Some((by, after))) = (&mut self.trail, plan.trail) {
-            trail.by = by;
+            trail.by = by.or(trail.by);
             trail.wakes_at = after.map(|after| side.favoured(basis.fill, after)).transpose()?;
         }
         if let Some(BreakEven { after, at }) = plan.even {
@@ -138,11 +149,11 @@ impl Levels {
     pub(super) fn advance(&mut self, side: Side, price: Money, tick: Money) -> Result<(), Overflow> {
         if let Some(trail) = &mut self.trail {
             trail.best = side.better(trail.best, price);
-            let awake =
-                trail.level.is_some() || trail.wakes_at.is_none_or(|at| side.target_reached(at, trail.best, false));
-            if awake && !(matches!(trail.by, Frozen::Price(_)) && trail.level.is_some()) {
-                let level = trail.by.stop(side, trail.best, tick)?;
-                trail.level = Some(trail.level.map_or(level, |old| side.better(old, level)));
+            if let Some(by) = trail.by
+                && trail.is_awake(side)
+                && !(matches!(by, Frozen::Price(_)) && trail.level.is_some())
+            {
+                trail.tighten(side, by.stop(side, trail.best, tick)?);
             }
         }
         if let Some(even) = &mut self.even {
@@ -154,10 +165,15 @@ impl Levels {
     /// A `price` form of a trailing stop, evaluated at a close: only tightens.
     pub(super) fn tighten_trail(&mut self, side: Side, price: Money, tick: Money) {
         let Some(trail) = &mut self.trail else { return };
-        let Frozen::Price(old) = trail.by else { return };
         let price = side.stop_on_grid(price, tick);
-        trail.by = Frozen::Price(side.better(old, price));
-        trail.level = trail.level.map(|level| side.better(level, price));
+        trail.by = match trail.by {
+            Some(Frozen::Price(old)) => Some(Frozen::Price(side.better(old, price))),
+            None => Some(Frozen::Price(price)),
+            Some(Frozen::Percent(_) | Frozen::Distance(_)) => return,
+        };
+        if trail.is_awake(side) {
+            trail.tighten(side, price);
+        }
     }
 
     /// The tightest of stop loss, break-even and trailing stop; the first named on a tie.

@@ -17,7 +17,7 @@ use super::{OrderKind, Side};
 use crate::money::{Money, Ratio};
 
 /// Changes with every change of the layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Engine {
     /// The state; equal states give equal bytes.
@@ -41,7 +41,7 @@ impl Engine {
     }
 
     fn fields(&mut self, codec: &mut Codec<'_>) -> Coded {
-        expected(codec, u64::from(VERSION), "snapshot version 1")?;
+        expected(codec, u64::from(VERSION), "snapshot version 2")?;
         expected(codec, self.books.len() as u64, "the number of symbols of this account")?;
         account(codec, &mut self.account)?;
         let AccountState { marks, .. } = &mut self.account;
@@ -181,9 +181,9 @@ fn levels(codec: &mut Codec<'_>, levels: &mut Levels) -> Coded {
         codec.bool(&mut target.taker)
     })?;
     codec.usize(&mut levels.table_steps)?;
-    let blank = || TrailState { by: BLANK, wakes_at: None, best: Money::ZERO, level: None };
+    let blank = || TrailState { by: None, wakes_at: None, best: Money::ZERO, level: None };
     codec.option(&mut levels.trail, blank, |codec, trail| {
-        frozen(codec, &mut trail.by)?;
+        codec.option(&mut trail.by, || BLANK, frozen)?;
         money_option(codec, &mut trail.wakes_at)?;
         codec.money(&mut trail.best)?;
         money_option(codec, &mut trail.level)
@@ -208,9 +208,9 @@ fn plan(codec: &mut Codec<'_>, plan: &mut LevelPlan) -> Coded {
     )?;
     codec.option(
         &mut plan.trail,
-        || (BLANK, None),
+        || (None, None),
         |codec, (by, after)| {
-            frozen(codec, by)?;
+            codec.option(by, || BLANK, frozen)?;
             ratio_option(codec, after)
         },
     )?;

@@ -73,7 +73,8 @@ impl Case {
             size: Some(if self.has("cash") { Size::Cash(Ratio::ONE) } else { Size::Base(Expr::Constant(10.0)) }),
             ..SideSpec::default()
         };
-        if self.exits.starts_with("stop") || self.exits.ends_with("_stop") {
+        // A trailing stop over the position begins with the close of its first bar: before, the peer's first level holds.
+        if self.exits.starts_with("stop") || self.exits.ends_with("_stop") || self.has("trail") {
             side.stop_loss = Some(self.level(column(STOP), "0.02"));
         }
         if self.has("target") {
@@ -156,19 +157,7 @@ impl Case {
             for share in [0.98, 1.03, 0.995, 1.005] {
                 columns.extend([close * share, close * (2.0 - share)]);
             }
-            // Before the fill the side is that of the signal.
-            let signal = if columns[1] != 0.0 { -1.0 } else { 1.0 };
-            let mut rules = |_: u32, columns: &[f64], view: &PositionView| {
-                let _ = columns;
-                let mut view = *view;
-                let placing = view.0[slot::POSITION_SIDE] == 0.0 || view.0[slot::POSITION_SIDE] == -signal;
-                if placing && (columns[0] != 0.0 || columns[1] != 0.0) {
-                    view.0[slot::POSITION_SIDE] = signal;
-                    view.0[slot::POSITION_BARS] = f64::NAN;
-                    (view.0[slot::POSITION_HIGH], view.0[slot::POSITION_LOW]) = (close, close);
-                }
-                self.trail(close, &view)
-            };
+            let mut rules = |_: u32, _: &[f64], view: &PositionView| self.trail(close, view);
             let row = engine.bar(&Row::new(*bar, &columns), &mut rules, &mut out).unwrap();
             metrics.equity(0, &row);
             metrics.market(0, close);

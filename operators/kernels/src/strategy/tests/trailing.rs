@@ -151,3 +151,50 @@ fn a_level_that_wakes_above_the_bar_closes_at_its_close() {
     let ran = run(&spec, &["100 100 100 100 L a=105", "100 100.5 100 100 a=105", "100 102 100 101.5 a=105"]);
     assert!(ran.trades()[0].starts_with("long 1@100#2 -> 101.5#3 trailing_stop"), "{:?}", ran.trades());
 }
+
+/// Trades of a strategy whose one program is `position.high - 5`, `position.low + 5` of shorts.
+fn behind_the_best(spec: &Spec, text: &[&str]) -> Vec<String> {
+    let mut rules = |_: u32, _: &[f64], view: &PositionView| match view.0[slot::POSITION_SIDE] {
+        side if side > 0.0 => view.0[slot::POSITION_HIGH] - 5.0,
+        side if side < 0.0 => view.0[slot::POSITION_LOW] + 5.0,
+        _ => f64::NAN,
+    };
+    let mut engine = Engine::new(spec.clone(), vec![SymbolSpec::default()]).unwrap();
+    let mut out = Events::default();
+    for bar in read(text, 1) {
+        // Saved and loaded at each bar: a level that is not there yet is state.
+        let saved = engine.save();
+        engine.load(&saved).unwrap();
+        engine.bar(&Row::new(bar.bar, &bar.columns), &mut rules, &mut out).unwrap();
+    }
+    let text =
+        |row: &TradeRow| format!("{:?} {} {} #{}", row.side, row.exit_price, row.exit_reason.name(), row.time / MINUTE);
+    out.trades.iter().map(text).collect()
+}
+
+#[test]
+fn a_price_over_the_position_has_no_level_before_the_first_close_of_the_trade() {
+    let spec = trail(Level::Price(Expr::Program(0)), None);
+    // No refusal for want of a level; none in the bar of entry, whose low is far below; from its close on 105.
+    let bars = ["100 100 100 100 L", "100 110 80 109", "109 109 104 106"];
+    assert_eq!(behind_the_best(&spec, &bars), ["Long 105 trailing_stop #3"]);
+    // Asleep until 112: the closes before have given it a price, it wakes at the newest.
+    let spec = trail(Level::Price(Expr::Program(0)), Some(pct("12")));
+    let bars = ["100 100 100 100 L", "100 110 80 109", "109 111 104 111", "111 112 107 112", "112 112 106 110"];
+    assert_eq!(behind_the_best(&spec, &bars), ["Long 107 trailing_stop #5"]);
+}
+
+#[test]
+fn a_reversal_is_not_stopped_by_the_price_of_the_position_it_closed() {
+    let spec = trail(Level::Price(Expr::Program(0)), None);
+    // At the close that orders the reversal the long's level is 105: above it a short would have been closed at once.
+    let bars = ["100 100 100 100 L", "100 110 100 109 S", "108 109 106 107", "107 108 103 104", "104 109 104 109"];
+    assert_eq!(behind_the_best(&spec, &bars), ["Long 108 reverse #3", "Short 108 trailing_stop #5"]);
+}
+
+#[test]
+fn a_null_price_of_a_trailing_stop_is_no_level_yet() {
+    let spec = trail(Level::Price(A), None);
+    let bars = ["100 100 100 100 L", "100 100 50 100 a=95", "100 100 94 100"];
+    check(&spec, &bars, &["long 1@100#2 -> 95#3 trailing_stop"]);
+}
