@@ -35,14 +35,14 @@ impl Desk<'_> {
     pub(super) fn may_enter(&self, order: &Order) -> bool {
         match &self.book.position {
             None => true,
+            Some(position) if position.by == order.side && is_target(order) => true,
             Some(position) if position.side == order.side => self.may_add(order, position),
             Some(_) => self.spec.on_opposite != OnOpposite::Ignore,
         }
     }
 
     fn may_add(&self, order: &Order, position: &Position) -> bool {
-        let target = order.plan.as_ref().is_some_and(|plan| matches!(plan.size, FrozenSize::Target(_)));
-        target || (position.lots().count() as u64) < u64::from(self.spec.pyramiding.max)
+        is_target(order) || (position.lots().count() as u64) < u64::from(self.spec.pyramiding.max)
     }
 
     /// Fills an entry order that has left the book.
@@ -110,20 +110,23 @@ impl Desk<'_> {
         fill: Fill,
     ) -> Result<Entered, EngineError> {
         let side = if share < Ratio::ZERO { Side::Short } else { Side::Long };
-        let held = self.book.position.as_ref().map(|position| position.side);
+        let turns = self.book.position.as_ref().is_some_and(|position| position.side != side);
+        if turns {
+            // What is on the other side costs money to close, which the share of equity does not have any more.
+            self.close_for(order, fill, Reason::Target, None)?;
+        }
         let held_qty = self.held_qty()?;
-        let terms = self.terms(side, order, plan, fill, false)?;
+        let terms = self.terms(side, order, plan, fill, turns)?;
         let wanted = match self.wanted(plan.size, terms, self.account.exact_equity()?, self.account.spendable()?)? {
             Ok(qty) => qty.floor_to(self.book.filters.step),
             Err(reason) => return self.reject(order, reason),
         };
-        if held.is_some_and(|held| held != side) || (held.is_some() && wanted.is_zero()) {
+        if wanted.is_zero() && (turns || !held_qty.is_zero()) {
             self.close_for(order, fill, Reason::Target, None)?;
-            let again = !wanted.is_zero();
-            return if again { self.open_sized(order, plan, side, fill, Some(wanted), true) } else { Ok(Entered::No) };
+            return Ok(Entered::No);
         }
         if wanted > held_qty {
-            return self.open_sized(order, plan, side, fill, Some(wanted.minus(held_qty)?), false);
+            return self.open_sized(order, plan, side, fill, Some(wanted.minus(held_qty)?), turns);
         }
         let less = held_qty.minus(wanted)?;
         if self.on_grid(less, terms.price, false)?.is_err() {
@@ -270,7 +273,7 @@ impl Desk<'_> {
             partial,
             gap,
         };
-        let group = self.hold(lot, plan, side, fill)?;
+        let group = self.hold(lot, order, plan, side, fill)?;
         let event = if partial { OrderEvent::PartlyFilled } else { OrderEvent::Filled };
         self.filled_row(order, event, fill, terms.price, qty, fee);
         self.book.fills.push(FillRecord {
@@ -290,7 +293,7 @@ impl Desk<'_> {
     }
 
     /// Puts a lot into the position; gives the group it is in.
-    fn hold(&mut self, lot: Lot, plan: &EntryPlan, side: Side, fill: Fill) -> Result<u64, EngineError> {
+    fn hold(&mut self, lot: Lot, order: &Order, plan: &EntryPlan, side: Side, fill: Fill) -> Result<u64, EngineError> {
         let (tick, quote, id) = (self.book.filters.tick, lot.quote, lot.order);
         let own_group = self.spec.pyramiding.exits == PyramidExits::PerEntry;
         let held_from = if fill.moment == Moment::Close { self.book.bar.time } else { self.book.bar.open_time };
@@ -307,6 +310,7 @@ impl Desk<'_> {
         };
         let position = self.book.position.get_or_insert_with(|| Position {
             side,
+            by: order.side,
             groups: Vec::new(),
             largest: Money::ZERO,
             bars: 0,
@@ -377,4 +381,9 @@ impl Desk<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an entry brings the position to a share of equity.
+fn is_target(order: &Order) -> bool {
+    order.plan.as_ref().is_some_and(|plan| matches!(plan.size, FrozenSize::Target(_)))
 }

@@ -203,8 +203,11 @@ impl Desk<'_> {
     /// Whether the position lets an entry rule speak at all.
     fn hears(&self, side: Side, rules: &SideSpec, rule: &EntryRule) -> bool {
         let Some(position) = &self.book.position else { return true };
+        let target = matches!(rule.size.or(rules.size), Some(Size::Target(_)));
+        if target && position.by == side {
+            return true;
+        }
         if position.side == side {
-            let target = matches!(rule.size.or(rules.size), Some(Size::Target(_)));
             return target || (position.lots().count() as u64) < u64::from(self.spec.pyramiding.max);
         }
         let leaving =

@@ -69,6 +69,8 @@ pub(super) struct Group {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Position {
     pub(super) side: Side,
+    /// The side whose rule opened it: a target below zero makes a short of a long rule.
+    pub(super) by: Side,
     pub(super) groups: Vec<Group>,
     /// Largest quantity so far.
     pub(super) largest: Money,

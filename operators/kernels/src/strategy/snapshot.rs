@@ -126,6 +126,7 @@ fn current(codec: &mut Codec<'_>, bar: &mut Current) -> Coded {
 
 fn position(codec: &mut Codec<'_>, held: &mut Position) -> Coded {
     codec.one_of(&mut held.side, &Side::BOTH, "a side")?;
+    codec.one_of(&mut held.by, &Side::BOTH, "a side")?;
     codec.list(&mut held.groups, blank_group, group)?;
     codec.money(&mut held.largest)?;
     codec.u32(&mut held.bars)?;
@@ -304,6 +305,7 @@ fn blank_target() -> TargetState {
 fn blank_position() -> Position {
     Position {
         side: Side::Long,
+        by: Side::Long,
         groups: Vec::new(),
         largest: Money::ZERO,
         bars: 0,

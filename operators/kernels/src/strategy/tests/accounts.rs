@@ -25,6 +25,32 @@ fn a_target_brings_the_position_to_a_signed_share_of_equity() {
 }
 
 #[test]
+fn a_target_that_changes_sides_is_sized_after_the_close_is_paid() {
+    let mut spec = sides(|side| side.size = Some(Size::Target(A)));
+    (spec.short, spec.account.fees) = (None, Fees { taker: pct("1"), maker: pct("1"), fixed: Money::ZERO });
+    let bars = ["100 100 100 100 L a=0.5", "100 100 100 100 L a=-0.5", "100 100 100 100"];
+    // 10,000 less 50 for the entry and 50 for the exit.
+    check(&spec, &bars, &["long 50@100#2 -> 100#3 target", "short 49.5@100#3 -> 100#3 open"]);
+}
+
+#[test]
+fn on_opposite_ignore_lets_a_target_turn_its_own_position() {
+    let mut spec = sides(|side| side.size = Some(Size::Target(A)));
+    spec.on_opposite = OnOpposite::Ignore;
+    let bars = ["100 100 100 100 L a=0.5", "100 100 100 100 L a=-0.5", "100 100 100 100 L a=0.25", "100 100 100 100"];
+    let turned = ["long 50@100#2 -> 100#3 target", "short 50@100#3 -> 100#4 target", "long 25@100#4 -> 100#4 open"];
+    check(&spec, &bars, &turned);
+    // A rule of the other side is an opposite entry, and ignored.
+    let bars = ["100 100 100 100 L a=0.5", "100 100 100 100 S a=-0.5", "100 100 100 100"];
+    check(&spec, &bars, &["long 50@100#2 -> 100#3 open"]);
+    let bars = ["100 100 100 100 L a=-0.5", "100 100 100 100 C X", "100 100 100 100"];
+    // The short of a long rule hears the exit rules of shorts, which a long-only strategy does not have.
+    check(&spec, &bars, &["short 50@100#2 -> 100#3 signal"]);
+    spec.short = None;
+    check(&spec, &bars, &["short 50@100#2 -> 100#3 open"]);
+}
+
+#[test]
 fn a_target_follows_equity_up_and_down() {
     let mut spec = sides(|side| side.size = Some(Size::Target(Expr::Constant(0.5))));
     spec.short = None;
