@@ -56,6 +56,20 @@ impl Desk<'_> {
             self.order_row(order, OrderEvent::Cancelled, Reason::Holding);
             return Ok(Entered::No);
         }
+        let held = self.book.position.is_some();
+        if !held && fill.moment == Moment::Close && self.book.bar.number < self.book.cooldown_until {
+            self.order_row(order, OrderEvent::Cancelled, Reason::Cooldown);
+            return Ok(Entered::No);
+        }
+        let entered = self.meet(order, plan, fill)?;
+        if held && self.book.position.is_none() {
+            self.cool_down();
+        }
+        Ok(entered)
+    }
+
+    /// What an entry does to what is held: opens, adds, reverses, reduces or closes.
+    fn meet(&mut self, order: &Order, plan: &EntryPlan, fill: Fill) -> Result<Entered, EngineError> {
         if let FrozenSize::Target(share) = plan.size {
             return self.bring_to_target(order, plan, share, fill);
         }

@@ -22,7 +22,7 @@ pub(super) struct Leave {
     pub(super) stop: Option<Money>,
     /// The same exit on another path has the same key.
     pub(super) key: (u64, u32),
-    /// The other side is entered by the same order: no cooldown.
+    /// The other side may be entered by the same order: whether a cooldown begins is seen after it.
     pub(super) reverses: bool,
     pub(super) is_final: bool,
 }
@@ -297,19 +297,26 @@ impl Desk<'_> {
         });
     }
 
-    /// The position is closed: remember it, withdraw its exits, begin a cooldown.
+    /// The position is closed: remember it, withdraw its exits, begin a cooldown unless the same order goes on.
     fn flat(&mut self, position: &Position, leave: &Leave) {
         let number = self.book.bar.number;
         self.book.last = Some(LastTrade { net: position.closed_net, reason: leave.reason, number });
         self.cancel_where(Reason::PositionClosed, |order| !order.entry);
-        let Some(cooldown) = self.spec.cooldown.filter(|_| !leave.reverses) else { return };
+        if !leave.reverses {
+            self.cool_down();
+        }
+    }
+
+    /// Begins a cooldown, if there is one after the trade that has just left the position flat.
+    pub(super) fn cool_down(&mut self) {
+        let (Some(cooldown), Some(last)) = (self.spec.cooldown, self.book.last) else { return };
         let starts = match cooldown.after {
             CooldownAfter::Any => true,
-            CooldownAfter::Loss => position.closed_net < Money::ZERO,
-            CooldownAfter::Stop => leave.reason.is_stop(),
+            CooldownAfter::Loss => last.net < Money::ZERO,
+            CooldownAfter::Stop => last.reason.is_stop(),
         };
         if starts {
-            self.book.cooldown_until = number + u64::from(cooldown.bars);
+            self.book.cooldown_until = last.number + u64::from(cooldown.bars);
             self.cancel_where(Reason::Cooldown, |order| order.entry && !order.is_market());
         }
     }

@@ -53,6 +53,54 @@ fn a_cooldown_cancels_resting_entries_and_spares_the_entry_of_a_reversal() {
 }
 
 #[test]
+fn a_cooldown_begins_whenever_the_position_is_flat_after_an_entry_was_tried() {
+    // At each case the position is flat at the third open; the next entry is heard at the close of bar 4, not of bar 3.
+    let bars = |second: &str| {
+        [
+            "100 100 100 100 L a=0.01".to_owned(),
+            format!("100 100 100 100 {second}"),
+            "100 100 100 100 L a=0.01".to_owned(),
+            "101 101 101 101 L a=0.01".to_owned(),
+            "102 102 102 102".to_owned(),
+        ]
+    };
+    let trades = |spec: &Spec, second: &str| {
+        let bars = bars(second);
+        run(spec, &bars.each_ref().map(String::as_str)).trades()
+    };
+    let again = "long 1@102#5 -> 102#5 open";
+    let mut spec = cooldown(1, CooldownAfter::Any);
+    spec.on_opposite = OnOpposite::Net;
+    assert_eq!(trades(&spec, "S"), ["long 1@100#2 -> 100#3 net", again]);
+    // A reversal whose entry is refused.
+    let mut spec = cooldown(1, CooldownAfter::Any);
+    spec.limits.trades_per_day = Some(1);
+    let ran = run(&spec, &bars("S").each_ref().map(String::as_str));
+    assert_eq!(ran.refusals(), ["rejected trades_per_day #3", "rejected trades_per_day #5"]);
+    // A target of zero.
+    let mut spec = cooldown(1, CooldownAfter::Any);
+    spec.long.as_mut().unwrap().size = Some(Size::Target(A));
+    assert_eq!(
+        trades(&spec, "L a=0"),
+        ["long 1@100#2 -> 100#3 target", "long 0.980392156862745098@102#5 -> 102#5 open"]
+    );
+    // Losses only: these had none.
+    let mut spec = cooldown(1, CooldownAfter::Loss);
+    spec.on_opposite = OnOpposite::Net;
+    assert_eq!(trades(&spec, "S"), ["long 1@100#2 -> 100#3 net", "long 1@101#4 -> 102#5 open"]);
+}
+
+#[test]
+fn a_cooldown_at_a_close_cancels_the_entries_of_that_close_after_it() {
+    let mut spec = cooldown(1, CooldownAfter::Any);
+    (spec.fills.at, spec.on_opposite) = (FillAt::Close, OnOpposite::Net);
+    let short = spec.short.as_mut().unwrap();
+    short.entry.push(EntryRule::market(A));
+    let ran = check(&spec, &["100 100 100 100 L", "100 100 100 100 S a=1"], &["long 1@100#1 -> 100#2 net"]);
+    assert_eq!(ran.refusals(), ["cancelled cooldown #2"]);
+}
+
+#[test]
 fn a_cooldown_wins_over_at_close() {
     let mut spec = cooldown(1, CooldownAfter::Any);
     spec.fills.at = FillAt::Close;
