@@ -2,7 +2,7 @@
 
 use super::catalogue::Settled;
 use super::curve::Curve;
-use super::days::{DayRow, Days};
+use super::days::{DayRow, Days, change};
 use super::trades::Trades;
 use super::{BLOCKS, CATALOGUE, Group, MetricInfo, ReturnBlock};
 use crate::money::{Money, Overflow};
@@ -246,7 +246,7 @@ impl Metrics {
         for (day, equity) in self.daily() {
             let past = i128::from(day) * 86_400_000_000 - i128::from(from);
             let place = (past.max(0) * BLOCKS as i128 / i128::from((to - from).max(1))).min(BLOCKS as i128 - 1);
-            blocks[place as usize].add(equity / before - 1.0);
+            blocks[place as usize].add(change(before, equity));
             before = equity;
         }
         blocks

@@ -36,6 +36,12 @@ pub struct DayRow {
     pub market_ret: Option<f64>,
 }
 
+/// The return from one value to the next: what has nothing and stays so returns 0.
+#[inline]
+pub(super) fn change(before: f64, after: f64) -> f64 {
+    if after == before { 0.0 } else { after / before - 1.0 }
+}
+
 /// Moments and extremes of daily returns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
@@ -107,7 +113,7 @@ impl Days {
 
     /// Returns of the market between days, and the equity's over the same days.
     fn paired(&self) -> (Vec<f64>, Vec<f64>) {
-        let changes = |series: &[f64]| series.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect::<Vec<f64>>();
+        let changes = |series: &[f64]| series.windows(2).map(|pair| change(pair[0], pair[1])).collect::<Vec<f64>>();
         (changes(&self.equity), changes(&self.market))
     }
 
@@ -151,7 +157,7 @@ impl Days {
         let mut before = self.start;
         let mut values = Vec::with_capacity(self.equity.len());
         for equity in &self.equity {
-            values.push(equity / before - 1.0);
+            values.push(change(before, *equity));
             before = *equity;
         }
         values
@@ -176,7 +182,7 @@ impl Days {
         for place in 0..self.days.len() {
             let next = self.days.get(place + 1).map(|day| month_of(*day));
             if std::mem::replace(&mut month, next) != next {
-                let change = self.equity[place] / before - 1.0;
+                let change = change(before, self.equity[place]);
                 best = Some(best.map_or(change, |best| best.max(change)));
                 worst = Some(worst.map_or(change, |worst| worst.min(change)));
                 before = self.equity[place];
@@ -200,7 +206,7 @@ impl Days {
                 day: *day,
                 equity: *equity,
                 pnl: equity - before,
-                ret: ratio(*equity, before).map(|growth| growth - 1.0),
+                ret: Some(change(before, *equity)).filter(|ret| ret.is_finite()),
                 drawdown: ratio(peak - equity, peak),
                 market_ret: ratio(*market, market_before).map(|growth| growth - 1.0),
             };

@@ -168,6 +168,22 @@ fn trades_by_hand() {
 }
 
 #[test]
+fn an_account_without_money_returns_nothing() {
+    let mut metrics = Metrics::new(&[money("1000")], 1);
+    for (day, equity) in [(0, 1_000.0), (1, 0.0), (2, 0.0), (3, 0.0)] {
+        metrics.equity(0, &equity_row(24 * day, equity));
+    }
+    assert_eq!(metrics.daily_returns(), [0.0, -1.0, 0.0, 0.0]);
+    let values = metrics.values();
+    close(&values, "volatility", 0.5 * 365_f64.sqrt());
+    close(&values, "sharpe", -0.5 * 365_f64.sqrt());
+    assert_eq!(metrics.day_rows().last().unwrap().ret, Some(0.0));
+    let blocks = metrics.return_blocks(0, 4 * 86_400_000_000);
+    let sums: Vec<f64> = blocks.iter().map(|block| block.sum).collect();
+    assert_eq!((sums.iter().sum::<f64>(), blocks.iter().map(|block| block.count).sum::<u64>()), (-1.0, 4));
+}
+
+#[test]
 fn nothing_happened_is_none_or_zero() {
     let values = Metrics::new(&[money("1000")], 1).values();
     close(&values, "total_return", 0.0);
