@@ -9,7 +9,7 @@ use crate::money::{Money, Overflow};
 use crate::strategy::codec::{Codec, Coded, SnapshotError};
 use crate::strategy::{EquityRow, Finish, OrderRow, Side, TradeRow};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A bar's event time whose accounts have not all reported.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -310,7 +310,7 @@ impl Metrics {
         let mut version = VERSION;
         codec.u8(&mut version)?;
         if version != VERSION {
-            return Err(SnapshotError::Unknown { what: "metrics version 2", found: u64::from(version) });
+            return Err(SnapshotError::Unknown { what: "metrics version 3", found: u64::from(version) });
         }
         codec.list(&mut self.marks, || 0.0, |codec, mark| codec.f64(mark))?;
         let blank = || Market { first: f64::NAN, last: f64::NAN };

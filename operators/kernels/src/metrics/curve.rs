@@ -1,5 +1,6 @@
 //! The equity curve bar by bar: the peak, the distance from it, and how long it lasted.
 
+use super::days::change;
 use super::ratio;
 use crate::strategy::codec::{Codec, Coded};
 
@@ -36,6 +37,9 @@ pub(super) struct Curve {
     amount_sum: f64,
     duration_sum: f64,
     recovery_sum: f64,
+    /// The first bar's return, which the sums below count from: where all are alike, their deviation is 0, not what
+    /// rounding left of a difference of large sums.
+    pivot: f64,
     return_sum: f64,
     return_squares: f64,
 }
@@ -67,6 +71,7 @@ impl Curve {
             amount_sum: 0.0,
             duration_sum: 0.0,
             recovery_sum: 0.0,
+            pivot: 0.0,
             return_sum: 0.0,
             return_squares: 0.0,
         }
@@ -77,6 +82,7 @@ impl Curve {
     pub(super) fn observe(&mut self, open_time: i64, time: i64, equity: f64, exposed: bool) {
         if self.bars == 0 {
             self.first = equity;
+            self.pivot = change(self.last, equity);
             self.first_open = open_time;
             self.peak_time = open_time;
         }
@@ -105,6 +111,8 @@ impl Curve {
         let more = time.len() as u64 - 1;
         self.bars += more;
         self.exposed += exposed;
+        self.return_sum -= more as f64 * self.pivot;
+        self.return_squares += more as f64 * (self.pivot * self.pivot);
         (self.last_open, self.last_time) = (open_time[open_time.len() - 1], *last + offset);
         if self.depth > 0.0 {
             self.under_water += more;
@@ -124,6 +132,7 @@ impl Curve {
         let (Some(first), Some(last)) = (open_time.first(), open_time.last()) else { return };
         if self.bars == 0 {
             self.first = cash + qty * close[0];
+            self.pivot = change(self.last, self.first);
             (self.first_open, self.peak_time) = (*first, *first);
         }
         let (closes, rest) = close.as_chunks::<TOGETHER>();
@@ -158,7 +167,8 @@ impl Curve {
     fn changes(&mut self, equity: [f64; TOGETHER]) {
         let mut before = [self.last; TOGETHER];
         before[1..].copy_from_slice(&equity[..TOGETHER - 1]);
-        let changes: [f64; TOGETHER] = std::array::from_fn(|bar| equity[bar] / before[bar] - 1.0);
+        let pivot = self.pivot;
+        let changes: [f64; TOGETHER] = std::array::from_fn(|bar| equity[bar] / before[bar] - 1.0 - pivot);
         let (mut sum, mut squares) = (self.return_sum, self.return_squares);
         for change in changes {
             sum += change;
@@ -173,12 +183,10 @@ impl Curve {
 
     #[inline]
     fn change(&mut self, equity: f64) {
-        if equity != self.last {
-            let change = equity / self.last - 1.0;
-            self.return_sum += change;
-            self.return_squares += change * change;
-            self.last = equity;
-        }
+        let change = change(self.last, equity) - self.pivot;
+        self.return_sum += change;
+        self.return_squares += change * change;
+        self.last = equity;
     }
 
     /// Where the equity after a bar stands to its highest value.
@@ -215,6 +223,7 @@ impl Curve {
         let (open_time, time) = (self.last_open, self.last_time);
         let (bars, under_water) = (self.bars, self.under_water);
         self.observe(open_time, time, equity, false);
+        self.return_sum += self.pivot; // no bar more
         (self.bars, self.under_water) = (bars, under_water);
     }
 
@@ -267,8 +276,9 @@ impl Curve {
     /// Sharpe ratio over bars, annualised by how many of them a year of this run has.
     pub(super) fn sharpe_bar(&self) -> Option<f64> {
         let count = self.bars as f64;
-        let mean = self.return_sum / count;
-        let variance = (self.return_squares - count * mean * mean) / (count - 1.0);
+        let off = self.return_sum / count;
+        let mean = self.pivot + off;
+        let variance = (self.return_squares - count * off * off) / (count - 1.0);
         let per_year = ratio(count, self.years())?;
         ratio(mean * per_year.sqrt(), variance.sqrt())
     }
@@ -278,8 +288,8 @@ impl Curve {
         for value in [start, first, last, peak, trough, depth, deepest, deepest_amount] {
             codec.f64(value)?;
         }
-        let Curve { depth_sum, amount_sum, duration_sum, recovery_sum, return_sum, return_squares, .. } = self;
-        for value in [depth_sum, amount_sum, duration_sum, recovery_sum, return_sum, return_squares] {
+        let Curve { depth_sum, amount_sum, duration_sum, recovery_sum, pivot, return_sum, return_squares, .. } = self;
+        for value in [depth_sum, amount_sum, duration_sum, recovery_sum, pivot, return_sum, return_squares] {
             codec.f64(value)?;
         }
         let Curve { first_open, last_open, last_time, peak_time, trough_time, longest, longest_recovery, .. } = self;

@@ -43,8 +43,11 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / count
 }
 
-/// Variance with ddof 1.
+/// Variance with ddof 1; 0 of values that are all equal, whatever their mean was rounded to.
 fn variance(returns: &[f64]) -> f64 {
+    if returns.windows(2).all(|pair| pair[0] == pair[1]) {
+        return 0.0;
+    }
     let middle = mean(returns.iter().copied());
     let squares = returns.iter().fold(0.0, |sum, value| sum + (value - middle) * (value - middle));
     squares / (returns.len() as f64 - 1.0)

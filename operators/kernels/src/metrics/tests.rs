@@ -168,6 +168,35 @@ fn trades_by_hand() {
 }
 
 #[test]
+fn what_is_always_the_same_has_no_deviation() {
+    // 0.1 has no exact double: sums of its squares less the square of its mean are what rounding left.
+    let mut metrics = four_days();
+    for _ in 0..3 {
+        metrics.trade(&trade_row("0.1")).unwrap();
+    }
+    none(&metrics.values(), &["sqn"]);
+    assert_eq!(metrics.trades.deviation(), 0.0);
+    for _ in 0..3 {
+        metrics.trade(&trade_row("-0.1")).unwrap();
+    }
+    assert_eq!(metrics.trades.losing_deviation(), 0.0);
+    close(&metrics.values(), "sqn", 0.0);
+    assert_eq!(statistic_of("sqn").unwrap().of(&[&[0.1, 0.1, 0.1]], &[]), None);
+    // Bars that return 1/8 each.
+    let mut grows = Metrics::new(&[money("4096")], 1);
+    let mut equity = 4_096.0;
+    for hour in 0..4 {
+        equity *= 1.125;
+        grows.equity(0, &equity_row(hour, equity));
+    }
+    none(&grows.values(), &["sharpe_bar"]);
+    // One bar without a return makes a deviation: 1/8 four times and 0.
+    grows.equity(0, &equity_row(4, equity));
+    let (mean, deviation) = (0.1, (4.0 * 0.025 * 0.025 + 0.01_f64).sqrt() / 2.0);
+    close(&grows.values(), "sharpe_bar", mean / deviation * (365.0 * 24.0_f64).sqrt());
+}
+
+#[test]
 fn an_account_without_money_returns_nothing() {
     let mut metrics = Metrics::new(&[money("1000")], 1);
     for (day, equity) in [(0, 1_000.0), (1, 0.0), (2, 0.0), (3, 0.0)] {

@@ -17,9 +17,9 @@ pub(super) struct Trades {
     pub(super) lost: Money,
     pub(super) best: Option<Money>,
     pub(super) worst: Option<Money>,
-    squares: f64,
+    spread: Spread,
     /// Of losing trades.
-    lost_squares: f64,
+    lost_spread: Spread,
     pub(super) percent: f64,
     /// Of those above zero.
     percent_won: f64,
@@ -44,6 +44,22 @@ pub(super) struct Trades {
     pub(super) notional: Money,
     pub(super) ambiguous: u64,
     pub(super) rejected: u64,
+}
+
+/// Squares around the mean, kept as values come (Welford 1962): of equal values they are 0 exactly.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Spread {
+    mean: f64,
+    squares: f64,
+}
+
+impl Spread {
+    /// One more value, which makes `count`.
+    fn add(&mut self, count: u64, value: f64) {
+        let off = value - self.mean;
+        self.mean += off / count as f64;
+        self.squares += off * (value - self.mean);
+    }
 }
 
 /// A product of very many factors, without overflow: a logarithm is taken only when it must be.
@@ -100,7 +116,7 @@ impl Trades {
         self.held[3] = self.held[3].max(held);
         self.share(percent);
         let pnl = net.to_f64();
-        self.squares += pnl * pnl;
+        self.spread.add(self.count, pnl);
         self.follow(pnl);
         if net > Money::ZERO {
             self.winning += 1;
@@ -114,7 +130,7 @@ impl Trades {
             self.losing += 1;
             self.bars_lost += u64::from(bars);
             self.held[2] = self.held[2].saturating_add(held);
-            self.lost_squares += pnl * pnl;
+            self.lost_spread.add(self.losing, pnl);
             self.lost = self.lost.plus(net)?;
             self.worst = Some(self.worst.map_or(net, |worst| worst.min(net)));
             self.streak = self.streak.min(0) - 1;
@@ -194,20 +210,17 @@ impl Trades {
     pub(super) fn sqn(&self) -> Option<f64> {
         let count = self.count as f64;
         let mean = self.net.to_f64() / count;
-        let variance = (self.squares - count * mean * mean) / (count - 1.0);
-        ratio(count.sqrt() * mean, variance.sqrt())
+        ratio(count.sqrt() * mean, (self.spread.squares / (count - 1.0)).sqrt())
     }
 
     /// Deviation of net PnL, ddof 0.
     pub(super) fn deviation(&self) -> f64 {
-        let (count, mean) = (self.count as f64, self.net.to_f64() / self.count as f64);
-        (self.squares / count - mean * mean).max(0.0).sqrt()
+        (self.spread.squares / self.count as f64).sqrt()
     }
 
     /// Deviation of the net PnL of losing trades, ddof 0.
     pub(super) fn losing_deviation(&self) -> f64 {
-        let (count, mean) = (self.losing as f64, self.lost.to_f64() / self.losing as f64);
-        (self.lost_squares / count - mean * mean).max(0.0).sqrt()
+        (self.lost_spread.squares / self.losing as f64).sqrt()
     }
 
     /// Sum of what trades above zero returned by that of the others, without sign.
@@ -251,7 +264,10 @@ impl Trades {
         codec.u64(&mut self.bars_won)?;
         codec.u64(&mut self.bars_lost)?;
         self.held.iter_mut().try_for_each(|held| codec.i64(held))?;
-        for value in [&mut self.lost_squares, &mut self.percent_won, &mut self.sum, &mut self.peak, &mut self.deepest] {
+        for value in [&mut self.lost_spread.mean, &mut self.lost_spread.squares, &mut self.spread.mean] {
+            codec.f64(value)?;
+        }
+        for value in [&mut self.percent_won, &mut self.sum, &mut self.peak, &mut self.deepest] {
             codec.f64(value)?;
         }
         codec.f64(&mut self.deepest_place.0)?;
@@ -266,7 +282,7 @@ impl Trades {
         }
         codec.option(&mut self.best, || Money::ZERO, |codec, value| codec.money(value))?;
         codec.option(&mut self.worst, || Money::ZERO, |codec, value| codec.money(value))?;
-        codec.f64(&mut self.squares)?;
+        codec.f64(&mut self.spread.squares)?;
         codec.f64(&mut self.percent)?;
         codec.i64(&mut self.streak)
     }
