@@ -7,6 +7,7 @@ use super::account::AccountState;
 use super::bar::{BarInput, Prices};
 use super::book::{Book, Desk, FillRecord, Moment};
 use super::events::Events;
+use super::orders::Trigger;
 use super::spec::{Path, ZeroVolume};
 use super::{EngineError, Side};
 use crate::money::Overflow;
@@ -67,13 +68,29 @@ impl Desk<'_> {
     fn run(&mut self, path: Path, prices: &Prices) -> Result<(), EngineError> {
         let Prices { open, high, low, close } = *prices;
         match path {
-            Path::Pessimistic | Path::Detail => self.pessimistic(prices),
-            Path::Ohlc => self.walk([open, high, low, close]),
+            Path::Pessimistic | Path::Detail => self.pessimistic(prices)?,
+            Path::Ohlc => self.walk([open, high, low, close])?,
             Path::Nearest => {
                 let side = self.book.position.as_ref().map_or(Side::Long, |position| position.side);
                 let (up, down) = (high.minus(open)?, open.minus(low)?);
                 let high_first = up < down || (up == down && side == Side::Short);
-                self.walk(if high_first { [open, high, low, close] } else { [open, low, high, close] })
+                self.walk(if high_first { [open, high, low, close] } else { [open, low, high, close] })?;
+            }
+        }
+        self.activate(prices);
+        Ok(())
+    }
+
+    /// Stop-limit entries that still wait though their stop was touched: an exit or another entry of this bar came
+    /// first, or what is held keeps them out. To activate is not to fill: they are limits from the next bar on.
+    fn activate(&mut self, prices: &Prices) {
+        let (number, through) = (self.book.bar.number, self.through());
+        for order in self.book.orders.iter_mut().filter(|order| order.entry) {
+            let (Some(trigger), direction) = (order.trigger(number), order.direction()) else { continue };
+            let Trigger::Stop(stop, Some(limit)) = trigger else { continue };
+            if trigger.reached(direction, direction.better(prices.high, prices.low), through) {
+                let touched = direction.better(stop, prices.open);
+                order.activate(number, direction.better(touched, limit) == touched && touched != limit);
             }
         }
     }

@@ -129,7 +129,7 @@ impl Desk<'_> {
             Trigger::Limit(_) => Fill { quote: price, slips: false, maker: order.maker, moment },
             Trigger::Stop(_, limit) => {
                 if limit.is_some_and(|limit| order.direction().better(price, limit) != limit) {
-                    (order.activated, order.maker, order.rests_from) = (true, true, number + 1);
+                    order.activate(number, true);
                     return None;
                 }
                 Fill { quote: price, slips: true, maker: false, moment }

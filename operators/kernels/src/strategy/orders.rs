@@ -74,6 +74,11 @@ pub(super) enum Trigger {
 }
 
 impl Order {
+    /// Its stop was touched in bar `number`: it rests as a limit from the next one on.
+    pub(super) fn activate(&mut self, number: u64, maker: bool) {
+        (self.activated, self.maker, self.rests_from) = (true, maker, number + 1);
+    }
+
     pub(super) fn is_market(&self) -> bool {
         self.kind == OrderKind::Market
     }

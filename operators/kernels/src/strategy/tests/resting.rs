@@ -253,3 +253,41 @@ fn an_entry_inside_the_bar_beyond_its_liquidation_is_liquidated_at_its_own_price
     let [trade] = ran.out.trades.as_slice() else { panic!("{:?}", ran.trades()) };
     assert_eq!((trade.exit_price, trade.exit_reason), (money("100"), Reason::Liquidation));
 }
+
+/// Two long stop entries, at 105 with a limit of 103 for five bars, and at 106.
+fn two_stops() -> Spec {
+    let mut spec = both();
+    let long = spec.long.as_mut().unwrap();
+    let limited = EntryRule { stop: Some(A), limit: Some(B), expire: Expire::Bars(5), ..EntryRule::market(A) };
+    long.entry = vec![limited, EntryRule { stop: Some(C), ..EntryRule::market(C) }];
+    spec
+}
+
+#[test]
+fn a_touched_stop_activates_its_limit_though_another_entry_filled_first() {
+    // The second one fills at 106 in bar 2 and leaves at the open of bar 3; the limit of 103 rests from there on.
+    let bars = ["100 100 100 100 a=105 b=103 c=106", "100 108 99 106.5 X", "104 104 103.5 104", "104 104 102 103"];
+    let expected = ["long 1@106#2 -> 104#3 signal", "long 1@103#4 -> 103#4 open"];
+    for path in [Path::Pessimistic, Path::Ohlc] {
+        let mut spec = two_stops();
+        spec.fills.path = path;
+        let trades: Vec<String> = run(&spec, &bars).trades().iter().map(|row| row.replace(" ambiguous", "")).collect();
+        assert_eq!(trades, expected, "{path:?}");
+    }
+    // Without a touch of 105 it is a stop yet: bar 4 does not reach it.
+    let bars = ["100 100 100 100 a=109 b=103 c=106", "100 108 99 106.5 X", "104 104 103.5 104", "104 104 102 103"];
+    assert_eq!(run(&two_stops(), &bars).trades().len(), 1);
+}
+
+#[test]
+fn a_touched_stop_activates_its_limit_after_an_exit_inside_the_bar() {
+    let mut spec = two_stops();
+    spec.pyramiding.max = 2;
+    let long = spec.long.as_mut().unwrap();
+    long.entry[1] = EntryRule::market(C);
+    long.stop_loss = Some(Level::Percent(pct("5")));
+    // Held from bar 2, stopped at 95 in bar 3, which touches 105 too; the limit fills in bar 4.
+    let bars = ["100 100 100 100 c=1", "100 100 100 100 a=105 b=103", "100 106 94 104", "104 104 102 103"];
+    let ran = run(&spec, &bars);
+    assert_eq!(ran.trades(), ["long 1@100#2 -> 95#3 stop_loss", "long 1@103#4 -> 103#4 open"]);
+}
