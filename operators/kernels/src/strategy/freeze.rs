@@ -70,19 +70,22 @@ impl Desk<'_> {
             return Ok(Err(Reason::NullSize)); // a target is a place to be brought to, decided at the fill
         }
         let (close, fees) = (self.book.bar.prices.close, self.spec.account.fees);
-        let mut after = self.account.assumed;
+        let (mut after, mut fixed) = (self.account.assumed, fees.fixed);
         if let Some(position) = &self.book.position
             && position.side != order.side
             && self.spec.on_opposite == OnOpposite::Reverse
         {
             after = after.plus(self.exit_effect(position, position.qty()?)?)?.minus(self.waiting_exits()?)?;
+            if !self.book.orders.iter().any(|order| !order.entry && order.is_market()) {
+                fixed = Money::ZERO; // this order closes too, and that leg pays it
+            }
         }
         let free = self.account.ledger.free()?.plus(after.free)?;
         let equity = self.account.exact_equity()?.plus(after.equity)?;
         let stop = plan.levels.stop.map(|stop| stop.stop(order.side, close, self.book.filters.tick)).transpose()?;
         let risk = stop.map(|stop| close.minus(stop).map(Money::abs)).transpose()?;
         let rate = if order.maker { fees.maker } else { fees.taker };
-        let terms = Terms { price: close, rate, fixed: fees.fixed, risk };
+        let terms = Terms { price: close, rate, fixed, risk };
         Ok(self.wanted(plan.size, terms, equity, free)?)
     }
 

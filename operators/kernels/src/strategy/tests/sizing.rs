@@ -174,6 +174,19 @@ fn sized_at_signal_values_at_the_close_and_assumes_the_exits_ordered_there() {
 }
 
 #[test]
+fn sized_at_signal_a_reversal_has_one_fixed_fee() {
+    let mut spec = sized(Size::Equity(pct("50")));
+    (spec.account.sized_at, spec.account.fees.fixed) = (SizedAt::Signal, money("3"));
+    let bars = |second| ["100 100 100 100 L", second, "100 100 100 100"];
+    // (5,000 - 3) / 100; then half of 9,994, what the close has paid for both legs.
+    let reversed = ["long 49.97@100#2 -> 100#3 reverse", "short 49.97@100#3 -> 100#3 open"];
+    check(&spec, &bars("100 100 100 100 S"), &reversed);
+    // An exit of its own is an order of its own: (4,997 - 3) / 100.
+    let twice = ["long 49.97@100#2 -> 100#3 signal", "short 49.94@100#3 -> 100#3 open"];
+    check(&spec, &bars("100 100 100 100 S X"), &twice);
+}
+
+#[test]
 fn bad_accounts_and_rules_are_refused_before_any_work() {
     let error = |change: fn(&mut Spec)| Engine::new(with(change), vec![SymbolSpec::default()]).unwrap_err();
     assert!(matches!(error(|spec| spec.account.balance = money("-1")), SpecError::Balance(_)));
