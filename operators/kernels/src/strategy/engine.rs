@@ -148,7 +148,7 @@ impl Engine {
         self.account.spendable = Some(self.account.ledger.free()?);
         self.inside(rows, out)?;
         self.account.spendable = None;
-        self.mark(rows, out)?;
+        self.mark(rows, time, out)?;
         self.hear(rows, rules, out)?;
         if self.spec.fills.at == FillAt::Close {
             self.fill_at_close(rows, out)?;
@@ -247,7 +247,7 @@ impl Engine {
     }
 
     /// Step 3.
-    fn mark(&mut self, rows: &[Option<Row<'_>>], out: &mut Events) -> Result<(), EngineError> {
+    fn mark(&mut self, rows: &[Option<Row<'_>>], time: i64, out: &mut Events) -> Result<(), EngineError> {
         for (symbol, row) in rows.iter().enumerate() {
             if row.is_none() {
                 continue;
@@ -265,7 +265,7 @@ impl Engine {
         }
         let equity = self.account.closing_equity();
         if equity <= 0.0 && !self.account.ended {
-            return self.end_account(Reason::Ruin, out);
+            return self.end_account(Reason::Ruin, time, out);
         }
         let limits = self.spec.limits;
         if let Some(most) = limits.day_loss {
@@ -274,16 +274,18 @@ impl Engine {
         }
         if limits.drawdown.is_some_and(|most| self.account.drawdown_of(equity) >= most.to_f64()) && !self.account.ended
         {
-            return self.end_account(Reason::Drawdown, out);
+            return self.end_account(Reason::Drawdown, time, out);
         }
         Ok(())
     }
 
-    /// No entries any more. Ruin closes everything at this close; a drawdown orders market exits.
-    fn end_account(&mut self, reason: Reason, out: &mut Events) -> Result<(), EngineError> {
+    /// No entries any more. Ruin closes everything at this close; a drawdown orders market exits. All of it happens at
+    /// `time`, for symbols too that have no bar then.
+    fn end_account(&mut self, reason: Reason, time: i64, out: &mut Events) -> Result<(), EngineError> {
         self.account.ended = true;
         for symbol in 0..self.books.len() {
             let mut desk = self.desk(symbol, out);
+            let last_bar = std::mem::replace(&mut desk.book.bar.time, time);
             desk.cancel_where(Reason::AccountEnded, |order| order.entry);
             if reason == Reason::Ruin {
                 desk.close_all(desk.book.bar.prices.close, Moment::Close, reason, false)?;
@@ -291,6 +293,7 @@ impl Engine {
                 let side = position.side;
                 desk.place_exit_of(side, None, reason);
             }
+            desk.book.bar.time = last_bar;
         }
         Ok(())
     }

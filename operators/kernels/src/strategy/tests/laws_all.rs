@@ -201,12 +201,12 @@ proptest! {
             prop_assert_eq!(row.equity, marked);
             for order in &out.orders {
                 let fills = matches!(order.event, OrderEvent::Filled | OrderEvent::PartlyFilled);
+                prop_assert_eq!(order.time, row.time);
                 let Some((bar, ..)) = &moment[order.symbol as usize] else {
                     // Only ruin and a drawdown's end close what has no bar now, at its last close.
                     prop_assert!(!fills || matches!(order.reason, Reason::Ruin | Reason::Drawdown), "{:?}", order);
                     continue;
                 };
-                prop_assert_eq!(order.time, row.time);
                 if order.event == OrderEvent::Placed {
                     placed.insert(order.order, order.time);
                 }
@@ -222,6 +222,7 @@ proptest! {
                 prop_assert!(!still || order.reason == Reason::Ruin, "{:?}", order);
                 prop_assert!(order.qty.unwrap() > Money::ZERO);
             }
+            prop_assert!(out.trades.iter().all(|trade| trade.time == row.time));
             net = out.trades.iter().fold(net, |sum, trade| sum.plus(trade.net).unwrap());
         }
         let finish = engine.finish().unwrap();

@@ -179,6 +179,25 @@ fn a_liquidation_inside_the_bar_is_at_its_open_where_that_is_worse() {
 }
 
 #[test]
+fn ruin_and_drawdown_close_symbols_without_a_bar_at_the_time_of_the_others() {
+    let mut spec = shared(Size::Quote(Expr::Constant(9_000.0)));
+    (spec.account.margin, spec.account.leverage) = (MarginMode::None, Ratio::parse("2").unwrap());
+    let rows = [("100 100 100 100 L", "50 50 50 50 S"), ("100 100 100 100", "50 50 50 50"), ("-", "50 110 50 110")];
+    // The short has lost 10,800: the long leaves at its last close, now.
+    let (_, out, equity) = run_two(&spec, &rows);
+    let left: Vec<_> = out.trades.iter().map(|row| (row.symbol, row.time, row.exit_reason)).collect();
+    assert_eq!(left, [(0, 3 * MINUTE, Reason::Ruin), (1, 3 * MINUTE, Reason::Ruin)]);
+    assert_eq!(equity[2].equity, -800.0);
+    // A drawdown orders an exit now, which fills at the symbol's next open.
+    spec.limits.drawdown = Some(pct("50"));
+    let rows = [rows[0], rows[1], ("-", "50 80 50 80"), ("90 90 90 90", "80 80 80 80")];
+    let (_, out, _) = run_two(&spec, &rows);
+    let placed = out.orders.iter().filter(|row| row.event == OrderEvent::Placed && !row.entry);
+    assert_eq!(placed.map(|row| row.time).collect::<Vec<i64>>(), [3 * MINUTE; 2]);
+    assert_eq!(out.trades.iter().map(|row| row.gap).collect::<Vec<bool>>(), [true, false]);
+}
+
+#[test]
 fn snapshots_hold_all_symbols() {
     let spec = shared(Size::Equity(pct("40")));
     let rows = [
