@@ -1,4 +1,7 @@
 //! Reading a topic to its end: what restart needs of a compacted topic. Written once, in terms of the traits.
+//!
+//! The end that a reader sees lies before the first open transaction, whoever has it. Who must not miss what it wrote before
+//! reads up to a mark of its own: [`latest_up_to_now`]. Keeps no state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -598,7 +598,7 @@ pub(crate) struct SubmitArgs {
     /// Bars before --from that are read: a number or 'all' [default: what explain states]
     #[arg(long)]
     pub(crate) warmup: Option<String>,
-    /// Name of the job; under the name of one that broke off, that one goes on [default: the pipeline's name and the time]
+    /// Name of the job [default: the same pipeline's job that broke off, which so goes on, or a new one]
     #[arg(long)]
     pub(crate) job: Option<String>,
 }

@@ -1,7 +1,8 @@
 //! A run over an input that does not end: one source brings all keys, each has its chain.
 //!
-//! Rows are computed as they come; chains of different keys do not wait for each other, unless they meet in a portfolio. The run ends when every key is
-//! known up to `to`, or when it is cancelled: `finish` is called in the first case and in a stop, never in a pause.
+//! Rows are computed as they come; chains of different keys do not wait for each other, unless they meet in a portfolio.
+//! The run ends when every key is known up to `to`, or when it is cancelled: `finish` is called in the first case and in a
+//! stop, never in a pause. Ordinals count the rows of a task: only keys of one task come in an order that a replay repeats.
 
 use crate::{Outcome, Outlets, RunError, Tail, outcome::Tally, telemetry};
 use arrow::array::{AsArray, RecordBatch};

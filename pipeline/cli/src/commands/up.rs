@@ -1,7 +1,7 @@
 //! `up`: everything on one machine, in one process: exchange, sync, jobs, HTTP API, with the embedded log.
 //!
-//! It ends on Ctrl-C, and with `--to` when the pipelines that it was given have ended. Other processes reach its topics and
-//! jobs through `up.json` in the log's folder.
+//! It ends on Ctrl-C, and with `--to` when the pipelines that it was given have ended. After a kill the same command goes on
+//! with their jobs. Other processes reach its topics and jobs through `up.json` in the log's folder.
 
 use crate::{
     args::{RunArgs, UpArgs},
