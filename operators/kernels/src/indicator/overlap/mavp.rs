@@ -1,4 +1,7 @@
 //! Moving average whose period is a column.
+//!
+//! Of plain means only the one that a row asks for is made, of the values themselves. Other types remember, so that there
+//! is one average for each period.
 
 use super::{MA_TYPES, Ma};
 use crate::indicator::compose::feed;
@@ -6,13 +9,17 @@ use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::{Param, ParamError};
 use crate::indicator::registry::{Class, Group, Indicator};
 use crate::indicator::{Io, State, StateError};
+use crate::rolling::Window;
 
-/// Longest period: one average is kept for each period, so the state grows with its square.
+/// Longest period: where one average is kept for each period, the state grows with its square.
 const LONGEST: usize = 1000;
+
+/// Number of the type of plain means.
+const SIMPLE: f64 = 0.0;
 
 pub(super) const MAVP: Indicator =
     Indicator::new("mavp", Group::Overlap, "moving average of as many bars as the column periods says", |p| {
-        rows(Mavp::new(p))
+        if p[2] == SIMPLE { rows(Means::new(p)) } else { rows(Mavp::new(p)) }
     })
     .source("TA-Lib 0.8: a period is cut to minperiod and maxperiod; here maxperiod goes to 1000")
     .inputs(&["real", "periods"])
@@ -112,5 +119,63 @@ impl Step<2, 1> for Mavp {
 impl State for Mavp {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
         io.all(&mut [&mut self.averages, &mut self.row])
+    }
+}
+
+/// The last values, as many as the longest period.
+#[derive(Clone)]
+struct Means {
+    shortest: f64,
+    longest: f64,
+    window: Window,
+}
+
+impl Means {
+    fn new(p: &[f64]) -> Self {
+        Self { shortest: p[0], longest: p[1], window: Window::new(p[1] as usize) }
+    }
+}
+
+/// Mean of the last values, as many as the period says.
+#[inline(always)]
+fn mean(values: &[f64], period: f64) -> f64 {
+    let last = &values[values.len() - period as usize..];
+    let (groups, rest) = last.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for group in groups {
+        for (sum, x) in sums.iter_mut().zip(group) {
+            *sum += x;
+        }
+    }
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    rest.iter().fold(sum, |sum, x| sum + x) / period
+}
+
+/// Sums that are taken side by side.
+const LANES: usize = 4;
+
+impl Step<2, 1> for Means {
+    #[inline(always)]
+    fn step(&mut self, [x, period]: [f64; 2]) -> [f64; 1] {
+        let period = period.clamp(self.shortest, self.longest).trunc();
+        [self.window.push(x).map_or(f64::NAN, |values| mean(values, period))]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [x, periods]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
+        let mut line = [0.0; LONGEST + BLOCK];
+        let early = self.window.line(x, 0.0, &mut line);
+        y[..early].fill(f64::NAN);
+        let before = self.window.len() - 1;
+        for row in early..y.len() {
+            let period = periods[row].clamp(self.shortest, self.longest).trunc();
+            y[row] = mean(&line[..=before + row], period);
+        }
+    }
+}
+
+impl State for Means {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.window.state(io)
     }
 }

@@ -1,9 +1,13 @@
 //! Parabolic stop and reverse.
+//!
+//! Both sides are one: a short is a long of prices below zero, so that `ahead` is the price that the side hopes for. The
+//! stop is told by its gap behind the extreme: a row multiplies the gap, and nothing else waits for the row before.
 
-use crate::indicator::kernel::{Step, each_row, rows};
+use crate::indicator::kernel::{Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Class, Group, Indicator};
 use crate::indicator::{Io, State, StateError};
+use std::hint::select_unpredictable;
 
 pub(super) const SAR: Indicator =
     Indicator::new("sar", Group::Overlap, "stop that closes in on the price and turns when touched", |p| {
@@ -60,10 +64,13 @@ struct Sar {
     low: f64,
     begun: bool,
     long: bool,
-    sar: f64,
+    /// As its side sees it, like the extreme.
+    stop: f64,
     /// Extreme of the move so far, and the factor that it has reached.
     extreme: f64,
     factor: f64,
+    /// From the stop to the extreme.
+    gap: f64,
 }
 
 impl Sar {
@@ -77,9 +84,10 @@ impl Sar {
             low: f64::NAN,
             begun: false,
             long: false,
-            sar: 0.0,
+            stop: 0.0,
             extreme: 0.0,
             factor: 0.0,
+            gap: 0.0,
         }
     }
 
@@ -87,32 +95,112 @@ impl Sar {
     fn begin(&mut self, high: f64, low: f64) {
         let (up, down) = (high - self.high, self.low - low);
         self.long = if self.start == 0.0 { !(down > 0.0 && up < down) } else { self.start > 0.0 };
-        self.sar = match (self.start == 0.0, self.long) {
-            (false, _) => self.start.abs(),
+        self.stop = match (self.start == 0.0, self.long) {
+            (false, true) => self.start.abs(),
+            (false, false) => -self.start.abs(),
             (true, true) => self.low,
-            (true, false) => self.high,
+            (true, false) => -self.high,
         };
-        self.extreme = if self.long { high } else { low };
+        self.extreme = if self.long { high } else { -low };
         self.factor = self.sides[usize::from(self.long)].init;
+        self.gap = self.extreme - self.stop;
         // The first step compares the bar with itself.
         self.high = high;
         self.low = low;
         self.begun = true;
     }
 
-    /// Not beyond the ranges of the last two bars.
-    #[inline]
-    fn outside(&self, sar: f64, high: f64, low: f64) -> f64 {
-        if self.long { lower(lower(sar, self.low), low) } else { higher(higher(sar, self.high), high) }
+    /// What a row shows, if it does not touch the stop.
+    #[inline(always)]
+    fn ride<const LONG: bool>(&mut self, high: f64, low: f64) -> Option<f64> {
+        let [ahead, behind] = seen::<LONG>(high, low);
+        if behind <= self.stop {
+            return None;
+        }
+        let shown = self.shown::<LONG>();
+        let side = self.sides[usize::from(LONG)];
+        let further = ahead > self.extreme;
+        let extreme = select_unpredictable(further, ahead, self.extreme);
+        self.factor = select_unpredictable(further, lower(self.factor + side.step, side.max), self.factor);
+        self.gap += extreme - self.extreme;
+        self.extreme = extreme;
+        self.close_in::<LONG>(high, low);
+        Some(shown)
+    }
+
+    /// What a row shows that touches the stop of the other side.
+    #[inline(always)]
+    fn turn<const LONG: bool>(&mut self, high: f64, low: f64) -> f64 {
+        let [ahead, behind] = seen::<LONG>(high, low);
+        let [_, before] = seen::<LONG>(self.high, self.low);
+        self.long = LONG;
+        self.stop = lower(-self.extreme, lower(before, behind));
+        let moved = self.stop * self.offset;
+        self.stop = if LONG { self.stop - moved } else { self.stop + moved };
+        self.factor = self.sides[usize::from(LONG)].init;
+        self.extreme = ahead;
+        self.gap = self.extreme - self.stop;
+        let shown = self.shown::<LONG>();
+        self.close_in::<LONG>(high, low);
+        shown
+    }
+
+    #[inline(always)]
+    fn shown<const LONG: bool>(&self) -> f64 {
+        if LONG || self.signed { self.stop } else { -self.stop }
+    }
+
+    /// The stop of the next row: not beyond the ranges of the last two.
+    #[inline(always)]
+    fn close_in<const LONG: bool>(&mut self, high: f64, low: f64) {
+        let ([_, before], [_, behind]) = (seen::<LONG>(self.high, self.low), seen::<LONG>(high, low));
+        let limit = lower(before, behind);
+        let gap = self.gap * (1.0 - self.factor);
+        self.stop = lower(self.extreme - gap, limit);
+        self.gap = higher(gap, self.extreme - limit);
+        self.high = high;
+        self.low = low;
+    }
+
+    /// `ride` until a row touches the stop; the number of rows before it.
+    #[inline(always)]
+    fn ride_on<const LONG: bool>(&mut self, high: &[f64], low: &[f64], y: &mut [f64]) -> usize {
+        let rows = y.len();
+        let (high, low) = (&high[..rows], &low[..rows]);
+        for row in 0..rows {
+            match self.ride::<LONG>(high[row], low[row]) {
+                Some(shown) => y[row] = shown,
+                None => return row,
+            }
+        }
+        rows
+    }
+
+    /// A row after the first two.
+    #[inline(always)]
+    fn next(&mut self, high: f64, low: f64) -> f64 {
+        let shown = if self.long { self.ride::<true>(high, low) } else { self.ride::<false>(high, low) };
+        shown.unwrap_or_else(|| self.turned(high, low))
+    }
+
+    #[inline(always)]
+    fn turned(&mut self, high: f64, low: f64) -> f64 {
+        if self.long { self.turn::<false>(high, low) } else { self.turn::<true>(high, low) }
     }
 }
 
-#[inline]
+/// The price that a side hopes for, and the other.
+#[inline(always)]
+fn seen<const LONG: bool>(high: f64, low: f64) -> [f64; 2] {
+    if LONG { [high, low] } else { [-low, -high] }
+}
+
+#[inline(always)]
 fn lower(a: f64, b: f64) -> f64 {
     if a > b { b } else { a }
 }
 
-#[inline]
+#[inline(always)]
 fn higher(a: f64, b: f64) -> f64 {
     if a < b { b } else { a }
 }
@@ -128,36 +216,30 @@ impl Step<2, 1> for Sar {
         if !self.begun {
             self.begin(high, low);
         }
-        let touched = if self.long { low <= self.sar } else { high >= self.sar };
-        if touched {
-            self.long = !self.long;
-            self.sar = self.outside(self.extreme, high, low);
-            if self.offset != 0.0 {
-                let moved = self.sar * self.offset;
-                self.sar = if self.long { self.sar - moved } else { self.sar + moved };
-            }
-        }
-        let side = self.sides[usize::from(self.long)];
-        let shown = if self.long || !self.signed { self.sar } else { -self.sar };
-        if touched {
-            self.factor = side.init;
-            self.extreme = if self.long { high } else { low };
-        } else if if self.long { high > self.extreme } else { low < self.extreme } {
-            self.extreme = if self.long { high } else { low };
-            self.factor = lower(self.factor + side.step, side.max);
-        }
-        let next = self.sar + self.factor * (self.extreme - self.sar);
-        self.sar = self.outside(next, high, low);
-        self.high = high;
-        self.low = low;
-        [shown]
+        [self.next(high, low)]
     }
 
     #[inline(always)]
-    fn column(&mut self, x: [&[f64]; 2], y: [&mut [f64]; 1]) {
+    fn column(&mut self, [high, low]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
         // A copy that nothing else can see stays in registers.
         let mut sar = *self;
-        each_row(&mut sar, x, y);
+        let mut at = 0;
+        while at < y.len() && !sar.begun {
+            [y[at]] = sar.step([high[at], low[at]]);
+            at += 1;
+        }
+        while at < y.len() {
+            let rest = (&high[at..], &low[at..], &mut y[at..]);
+            at += if sar.long {
+                sar.ride_on::<true>(rest.0, rest.1, rest.2)
+            } else {
+                sar.ride_on::<false>(rest.0, rest.1, rest.2)
+            };
+            if at < y.len() {
+                y[at] = sar.turned(high[at], low[at]);
+                at += 1;
+            }
+        }
         *self = sar;
     }
 }
@@ -165,6 +247,6 @@ impl Step<2, 1> for Sar {
 impl State for Sar {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
         io.all(&mut [&mut self.high, &mut self.low, &mut self.begun, &mut self.long])?;
-        io.all(&mut [&mut self.sar, &mut self.extreme, &mut self.factor])
+        io.all(&mut [&mut self.stop, &mut self.extreme, &mut self.factor, &mut self.gap])
     }
 }

@@ -1,10 +1,11 @@
 //! Order statistics of a window.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, each_row, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Class, Group, Indicator};
 use crate::indicator::{Io, State, StateError};
 use crate::rolling::{Order, Window};
+use std::array;
 
 pub(super) const PERCENTILE: Indicator =
     Indicator::new("percentile", Group::Statistic, "smallest value with percentile percent at or below it", |p| {
@@ -51,6 +52,8 @@ impl State for Percentile {
 
 /// Longest window whose values are all looked at, which is faster than to keep them in order.
 const COUNTED: usize = 512;
+/// Windows that are looked at side by side.
+const LANES: usize = 16;
 
 #[derive(Clone)]
 struct Rank {
@@ -93,6 +96,39 @@ impl Step<1, 1> for Rank {
         };
         [below.map_or(f64::NAN, |below| below as f64 / self.n * 100.0)]
     }
+
+    #[inline(always)]
+    fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
+        let Past::Counted(window) = &mut self.past else { return each_row(self, [x], [y]) };
+        let (n, rows) = (window.len(), x.len());
+        // The window of a row ends before it: one more value in front than `head` lays out.
+        let mut line = [0.0; COUNTED + BLOCK + LANES];
+        let (oldest, full) = (window.oldest(), window.full());
+        let early = window.line(x, 0.0, &mut line[1..]) + usize::from(!full);
+        line[0] = oldest;
+        let mut row = 0;
+        while row < rows {
+            let values: [f64; LANES] = lanes(&line, n + row);
+            let mut below = [0.0; LANES];
+            for at in row..row + n {
+                let past: [f64; LANES] = lanes(&line, at);
+                for lane in 0..LANES {
+                    below[lane] += if past[lane] < values[lane] { 1.0 } else { 0.0 };
+                }
+            }
+            for (y, below) in y[row..].iter_mut().zip(below) {
+                *y = below / self.n * 100.0;
+            }
+            row += LANES;
+        }
+        y[..early.min(rows)].fill(f64::NAN);
+    }
+}
+
+#[inline(always)]
+fn lanes(line: &[f64], from: usize) -> [f64; LANES] {
+    let part = &line[from..from + LANES];
+    array::from_fn(|lane| part[lane])
 }
 
 impl State for Rank {
