@@ -167,7 +167,8 @@ const METRICS_HEAD: &str = "# Metrics of a run
 
 Every run with a strategy has a row of `metrics` per view: `mark`, with open trades at the last price, and `closed`, as if they
 had been closed there with fee and slippage. `metrics_by_day` has a row per day, `metrics_by_symbol` those of trades and fills
-per symbol. A ratio with a zero denominator is NULL. With `metrics: { variant: quantstats }` in the file, one more view has
+per symbol. A ratio with a zero denominator is NULL. Where *better* is *less*, a sweep's `--by` and a walk-forward's `choose`
+take the least; elsewhere they take the most. With `metrics: { variant: quantstats }` in the file, one more view has
 what that library gives. The same formulas over any series are in [statistics.md](statistics.md).
 
 This page is made from the catalogue in `operators/kernels/src/metrics/catalogue.rs`; a test fails when it is not what the
@@ -180,7 +181,7 @@ pub fn metrics() -> String {
     let mut page = METRICS_HEAD.to_owned();
     for group in Group::ALL {
         let _ = writeln!(page, "## {}\n\n{}.\n", group.name(), sentence(group.convention()));
-        let _ = writeln!(page, "| metric | unit | formula | source |\n|---|---|---|---|");
+        let _ = writeln!(page, "| metric | unit | better | formula | source |\n|---|---|---|---|---|");
         for metric in CATALOGUE.iter().filter(|m| m.group == group) {
             let unit = match metric.unit {
                 Unit::Money => "quote asset",
@@ -193,7 +194,9 @@ pub fn metrics() -> String {
                 Unit::Count => "count",
                 Unit::Number => "number",
             };
-            let _ = writeln!(page, "| `{}` | {unit} | {} | {} |", metric.name, metric.formula, metric.source);
+            let better = if metric.less_is_better { "less" } else { "" };
+            let _ =
+                writeln!(page, "| `{}` | {unit} | {better} | {} | {} |", metric.name, metric.formula, metric.source);
         }
         page.push('\n');
     }

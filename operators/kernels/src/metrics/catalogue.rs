@@ -86,17 +86,21 @@ pub struct MetricInfo {
     pub formula: &'static str,
     /// Where the formula is from; a plain count or mean has no other.
     pub source: &'static str,
-    pub(super) value: fn(&Settled<'_>) -> Option<f64>,
+    /// Which way runs are compared by it. Every entry of the catalogue says so by its constructor.
+    pub less_is_better: bool,
+    pub(super) value: Value,
 }
 
-const fn metric(
-    name: &'static str,
-    group: Group,
-    unit: Unit,
-    formula: &'static str,
-    value: fn(&Settled<'_>) -> Option<f64>,
-) -> MetricInfo {
-    MetricInfo { name, group, unit, formula, source: "definition", value }
+type Value = fn(&Settled<'_>) -> Option<f64>;
+
+/// A metric of which more is better, or which is neither good nor bad.
+const fn more(name: &'static str, group: Group, unit: Unit, formula: &'static str, value: Value) -> MetricInfo {
+    MetricInfo { name, group, unit, formula, source: "definition", less_is_better: false, value }
+}
+
+/// A metric of which less is better.
+const fn less(name: &'static str, group: Group, unit: Unit, formula: &'static str, value: Value) -> MetricInfo {
+    MetricInfo { less_is_better: true, ..more(name, group, unit, formula, value) }
 }
 
 impl MetricInfo {
@@ -169,35 +173,27 @@ fn count(count: u64) -> Option<f64> {
 
 /// All metrics; "the market" is buying every symbol in equal parts at its first close.
 pub const CATALOGUE: &[MetricInfo] = &[
-    metric("start_balance", Group::Account, Unit::Money, "The balance, summed over accounts.", |s| Some(s.curve.start)),
-    metric("end_equity", Group::Account, Unit::Money, "Equity at the last bar.", |s| Some(s.curve.last)),
-    metric("total_pnl", Group::Account, Unit::Money, "end_equity - start_balance", |s| Some(s.pnl())),
-    metric("total_return", Group::Account, Unit::Fraction, "end_equity / start_balance - 1", |s| {
+    more("start_balance", Group::Account, Unit::Money, "The balance, summed over accounts.", |s| Some(s.curve.start)),
+    more("end_equity", Group::Account, Unit::Money, "Equity at the last bar.", |s| Some(s.curve.last)),
+    more("total_pnl", Group::Account, Unit::Money, "end_equity - start_balance", |s| Some(s.pnl())),
+    more("total_return", Group::Account, Unit::Fraction, "end_equity / start_balance - 1", |s| {
         s.growth().map(|growth| growth - 1.0)
     }),
-    metric(
+    more(
         "cagr",
         Group::Account,
         Unit::FractionPerYear,
         "(end_equity / start_balance)^(1 / years) - 1; years from the first open to the last close, of 365 days",
         |s| s.cagr(),
     ),
-    metric(
-        "volatility",
-        Group::Returns,
-        Unit::FractionPerYear,
-        "deviation of daily returns (ddof 1) * sqrt(365)",
-        |s| finite(s.returns.deviation * PERIODS.sqrt()),
-    ),
-    metric(
-        "sharpe",
-        Group::Returns,
-        Unit::Ratio,
-        "mean of daily returns / their deviation (ddof 1) * sqrt(365)",
-        |s| s.returns.sharpe(),
-    )
+    less("volatility", Group::Returns, Unit::FractionPerYear, "deviation of daily returns (ddof 1) * sqrt(365)", |s| {
+        finite(s.returns.deviation * PERIODS.sqrt())
+    }),
+    more("sharpe", Group::Returns, Unit::Ratio, "mean of daily returns / their deviation (ddof 1) * sqrt(365)", |s| {
+        s.returns.sharpe()
+    })
     .source("Sharpe, \"The Sharpe ratio\", 1994"),
-    metric(
+    more(
         "sortino",
         Group::Returns,
         Unit::Ratio,
@@ -205,11 +201,11 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.returns.sortino(),
     )
     .source("Sortino and Price, \"Performance measurement in a downside risk framework\", 1994"),
-    metric("calmar", Group::Returns, Unit::Ratio, "cagr / max_drawdown_pct", |s| {
+    more("calmar", Group::Returns, Unit::Ratio, "cagr / max_drawdown_pct", |s| {
         s.cagr().and_then(|cagr| ratio(cagr, s.curve.deepest))
     })
     .source("Young, \"Calmar ratio: a smoother tool\", 1991 (here over the whole run)"),
-    metric(
+    more(
         "omega",
         Group::Returns,
         Unit::Ratio,
@@ -217,7 +213,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| ratio(s.returns.gains, s.returns.losses),
     )
     .source("Keating and Shadwick, \"A universal performance measure\", 2002, threshold 0"),
-    metric(
+    more(
         "sharpe_bar",
         Group::Returns,
         Unit::Ratio,
@@ -225,7 +221,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.curve.sharpe_bar(),
     )
     .source("Sharpe, \"The Sharpe ratio\", 1994"),
-    metric(
+    more(
         "probabilistic_sharpe",
         Group::Returns,
         Unit::Probability,
@@ -233,57 +229,49 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.probabilistic(),
     )
     .source("Bailey and Lopez de Prado, \"The Sharpe ratio efficient frontier\", 2012"),
-    metric(
+    less(
         "max_drawdown",
         Group::Drawdown,
         Unit::Money,
         "largest distance of equity at a close from its highest value before, the balance first",
         |s| Some(s.curve.deepest_amount),
     ),
-    metric(
+    less(
         "max_drawdown_pct",
         Group::Drawdown,
         Unit::Fraction,
         "largest distance as a share of that highest value",
         |s| Some(s.curve.deepest),
     ),
-    metric(
+    less(
         "max_drawdown_duration",
         Group::Drawdown,
         Unit::Days,
         "longest time from a peak to the next higher or equal equity, or to the end",
         |s| Some(s.curve.longest_days()),
     ),
-    metric("avg_drawdown_pct", Group::Drawdown, Unit::Fraction, "mean depth of the drawdowns", |s| {
+    less("avg_drawdown_pct", Group::Drawdown, Unit::Fraction, "mean depth of the drawdowns", |s| {
         s.curve.average_depth()
     }),
-    metric("avg_drawdown", Group::Drawdown, Unit::Money, "mean distance of the drawdowns in money", |s| {
+    less("avg_drawdown", Group::Drawdown, Unit::Money, "mean distance of the drawdowns in money", |s| {
         s.curve.average_amount()
     }),
-    metric(
-        "avg_drawdown_duration",
-        Group::Drawdown,
-        Unit::Days,
-        "mean time from peak to recovery, or to the end",
-        |s| s.curve.average_days(),
-    ),
-    metric("max_recovery", Group::Drawdown, Unit::Days, "longest time from a trough to the recovery", |s| {
+    less("avg_drawdown_duration", Group::Drawdown, Unit::Days, "mean time from peak to recovery, or to the end", |s| {
+        s.curve.average_days()
+    }),
+    less("max_recovery", Group::Drawdown, Unit::Days, "longest time from a trough to the recovery", |s| {
         Some(s.curve.longest_recovery_days())
     }),
-    metric("avg_recovery", Group::Drawdown, Unit::Days, "mean time from a trough to the recovery", |s| {
+    less("avg_recovery", Group::Drawdown, Unit::Days, "mean time from a trough to the recovery", |s| {
         s.curve.average_recovery_days()
     }),
-    metric(
-        "time_under_water",
-        Group::Drawdown,
-        Unit::Fraction,
-        "bars that close below the highest equity / bars",
-        |s| ratio(s.curve.under_water as f64, s.curve.bars as f64),
-    ),
-    metric("recovery_factor", Group::Drawdown, Unit::Ratio, "total_pnl / max_drawdown", |s| {
+    less("time_under_water", Group::Drawdown, Unit::Fraction, "bars that close below the highest equity / bars", |s| {
+        ratio(s.curve.under_water as f64, s.curve.bars as f64)
+    }),
+    more("recovery_factor", Group::Drawdown, Unit::Ratio, "total_pnl / max_drawdown", |s| {
         ratio(s.pnl(), s.curve.deepest_amount)
     }),
-    metric(
+    less(
         "ulcer_index",
         Group::Drawdown,
         Unit::Fraction,
@@ -291,89 +279,85 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.days.ulcer(),
     )
     .source("Martin and McCann, \"The investor's guide to Fidelity funds\", 1989"),
-    metric("trades", Group::Trades, Unit::Count, "closed round trips, per entry and exit portion", |s| {
+    more("trades", Group::Trades, Unit::Count, "closed round trips, per entry and exit portion", |s| {
         count(s.trades.count)
     }),
-    metric("winning_trades", Group::Trades, Unit::Count, "those with net PnL > 0", |s| count(s.trades.winning)),
-    metric("losing_trades", Group::Trades, Unit::Count, "those with net PnL < 0", |s| count(s.trades.losing)),
-    metric("long_trades", Group::Trades, Unit::Count, "those of the long side", |s| count(s.trades.long)),
-    metric("short_trades", Group::Trades, Unit::Count, "those of the short side", |s| {
+    more("winning_trades", Group::Trades, Unit::Count, "those with net PnL > 0", |s| count(s.trades.winning)),
+    less("losing_trades", Group::Trades, Unit::Count, "those with net PnL < 0", |s| count(s.trades.losing)),
+    more("long_trades", Group::Trades, Unit::Count, "those of the long side", |s| count(s.trades.long)),
+    more("short_trades", Group::Trades, Unit::Count, "those of the short side", |s| {
         count(s.trades.count - s.trades.long)
     }),
-    metric("win_rate", Group::Trades, Unit::Fraction, "winning_trades / trades", |s| s.trades.win_rate()),
-    metric("profit_factor", Group::Trades, Unit::Ratio, "sum of winning net PnL / sum of losing, without sign", |s| {
+    more("win_rate", Group::Trades, Unit::Fraction, "winning_trades / trades", |s| s.trades.win_rate()),
+    more("profit_factor", Group::Trades, Unit::Ratio, "sum of winning net PnL / sum of losing, without sign", |s| {
         ratio(s.trades.won.to_f64(), -s.trades.lost.to_f64())
     }),
-    metric("expectancy", Group::Trades, Unit::Money, "mean net PnL of a trade", |s| {
+    more("expectancy", Group::Trades, Unit::Money, "mean net PnL of a trade", |s| {
         ratio(s.trades.net.to_f64(), s.trades.count as f64)
     }),
-    metric("avg_trade_pct", Group::Trades, Unit::Fraction, "mean of net PnL / entry notional", |s| {
+    more("avg_trade_pct", Group::Trades, Unit::Fraction, "mean of net PnL / entry notional", |s| {
         ratio(s.trades.percent, s.trades.count as f64)
     }),
-    metric("best_trade_pct", Group::Trades, Unit::Fraction, "largest net PnL / entry notional", |s| {
+    more("best_trade_pct", Group::Trades, Unit::Fraction, "largest net PnL / entry notional", |s| {
         s.trades.best_percent
     }),
-    metric("worst_trade_pct", Group::Trades, Unit::Fraction, "smallest net PnL / entry notional", |s| {
+    more("worst_trade_pct", Group::Trades, Unit::Fraction, "smallest net PnL / entry notional", |s| {
         s.trades.worst_percent
     }),
-    metric("avg_win", Group::Trades, Unit::Money, "mean net PnL of winning trades", |s| s.trades.average_win()),
-    metric("avg_loss", Group::Trades, Unit::Money, "mean net PnL of losing trades", |s| s.trades.average_loss()),
-    metric("largest_win", Group::Trades, Unit::Money, "largest net PnL", |s| s.trades.best.map(Money::to_f64)),
-    metric("largest_loss", Group::Trades, Unit::Money, "smallest net PnL", |s| s.trades.worst.map(Money::to_f64)),
-    metric("payoff", Group::Trades, Unit::Ratio, "avg_win / avg_loss, without sign", |s| s.trades.payoff())
+    more("avg_win", Group::Trades, Unit::Money, "mean net PnL of winning trades", |s| s.trades.average_win()),
+    more("avg_loss", Group::Trades, Unit::Money, "mean net PnL of losing trades", |s| s.trades.average_loss()),
+    more("largest_win", Group::Trades, Unit::Money, "largest net PnL", |s| s.trades.best.map(Money::to_f64)),
+    more("largest_loss", Group::Trades, Unit::Money, "smallest net PnL", |s| s.trades.worst.map(Money::to_f64)),
+    more("payoff", Group::Trades, Unit::Ratio, "avg_win / avg_loss, without sign", |s| s.trades.payoff())
         .source("average win by average loss"),
-    metric("kelly", Group::Trades, Unit::Fraction, "win_rate - (1 - win_rate) / payoff", |s| s.trades.kelly())
+    more("kelly", Group::Trades, Unit::Fraction, "win_rate - (1 - win_rate) / payoff", |s| s.trades.kelly())
         .source("Kelly, \"A new interpretation of information rate\", 1956, of win rate and payoff"),
-    metric("sqn", Group::Trades, Unit::Ratio, "sqrt(trades) * mean net PnL / its deviation (ddof 1)", |s| {
-        s.trades.sqn()
-    })
-    .source("Tharp, \"Definitive guide to position sizing\", 2008, without a cap on trades"),
-    metric("max_win_streak", Group::Trades, Unit::Count, "most winning trades in a row", |s| {
-        count(s.trades.longest_win)
-    }),
-    metric("max_loss_streak", Group::Trades, Unit::Count, "most losing trades in a row", |s| {
+    more("sqn", Group::Trades, Unit::Ratio, "sqrt(trades) * mean net PnL / its deviation (ddof 1)", |s| s.trades.sqn())
+        .source("Tharp, \"Definitive guide to position sizing\", 2008, without a cap on trades"),
+    more("max_win_streak", Group::Trades, Unit::Count, "most winning trades in a row", |s| count(s.trades.longest_win)),
+    less("max_loss_streak", Group::Trades, Unit::Count, "most losing trades in a row", |s| {
         count(s.trades.longest_loss)
     }),
-    metric("avg_bars", Group::Trades, Unit::Bars, "mean of bars held", |s| s.trades.average_bars()[0]),
-    metric("avg_bars_win", Group::Trades, Unit::Bars, "mean of bars held by winning trades", |s| {
+    more("avg_bars", Group::Trades, Unit::Bars, "mean of bars held", |s| s.trades.average_bars()[0]),
+    more("avg_bars_win", Group::Trades, Unit::Bars, "mean of bars held by winning trades", |s| {
         s.trades.average_bars()[1]
     }),
-    metric("avg_bars_loss", Group::Trades, Unit::Bars, "mean of bars held by losing trades", |s| {
+    more("avg_bars_loss", Group::Trades, Unit::Bars, "mean of bars held by losing trades", |s| {
         s.trades.average_bars()[2]
     }),
-    metric(
+    more(
         "avg_holding",
         Group::Trades,
         Unit::Days,
         "mean time from entry to exit; of a fill inside a bar, its event time",
         |s| s.trades.days_held()[0],
     ),
-    metric("avg_holding_win", Group::Trades, Unit::Days, "the same of winning trades", |s| s.trades.days_held()[1]),
-    metric("avg_holding_loss", Group::Trades, Unit::Days, "the same of losing trades", |s| s.trades.days_held()[2]),
-    metric("max_holding", Group::Trades, Unit::Days, "longest time from entry to exit", |s| s.trades.days_held()[3]),
-    metric("exposure", Group::Bars, Unit::Fraction, "bars in which something was held / bars", |s| {
+    more("avg_holding_win", Group::Trades, Unit::Days, "the same of winning trades", |s| s.trades.days_held()[1]),
+    more("avg_holding_loss", Group::Trades, Unit::Days, "the same of losing trades", |s| s.trades.days_held()[2]),
+    more("max_holding", Group::Trades, Unit::Days, "longest time from entry to exit", |s| s.trades.days_held()[3]),
+    more("exposure", Group::Bars, Unit::Fraction, "bars in which something was held / bars", |s| {
         ratio(s.curve.exposed as f64, s.curve.bars as f64)
     }),
-    metric("fees", Group::Fills, Unit::Money, "fees of all fills", |s| Some(s.trades.fees.to_f64())),
-    metric("funding", Group::Fills, Unit::Money, "funding paid on closed trades", |s| Some(s.trades.funding.to_f64())),
-    metric("turnover", Group::Fills, Unit::Ratio, "notional of all fills / start_balance", |s| {
+    less("fees", Group::Fills, Unit::Money, "fees of all fills", |s| Some(s.trades.fees.to_f64())),
+    less("funding", Group::Fills, Unit::Money, "funding paid on closed trades", |s| Some(s.trades.funding.to_f64())),
+    less("turnover", Group::Fills, Unit::Ratio, "notional of all fills / start_balance", |s| {
         ratio(s.trades.notional.to_f64(), s.curve.start)
     }),
-    metric("tail_ratio", Group::Returns, Unit::Ratio, "95th percentile of daily returns / 5th, without signs", |s| {
+    more("tail_ratio", Group::Returns, Unit::Ratio, "95th percentile of daily returns / 5th, without signs", |s| {
         s.returns.tail_ratio()
     })
     .source("as empyrical"),
-    metric("var_95", Group::Returns, Unit::Fraction, "5th percentile of daily returns", |s| s.returns.quantile(0.05))
+    more("var_95", Group::Returns, Unit::Fraction, "5th percentile of daily returns", |s| s.returns.quantile(0.05))
         .source("historical simulation, interpolated (Hyndman and Fan, 1996, type 7)"),
-    metric("cvar_95", Group::Returns, Unit::Fraction, "mean of the daily returns not above it", |s| {
+    more("cvar_95", Group::Returns, Unit::Fraction, "mean of the daily returns not above it", |s| {
         s.returns.tail_mean(0.05)
     })
     .source("Rockafellar and Uryasev, \"Optimization of conditional value-at-risk\", 2000"),
-    metric("skew", Group::Returns, Unit::Number, "third standardised moment of daily returns (population)", |s| {
+    more("skew", Group::Returns, Unit::Number, "third standardised moment of daily returns (population)", |s| {
         s.returns.skew
     })
     .source("Fisher's g1"),
-    metric(
+    less(
         "kurtosis",
         Group::Returns,
         Unit::Number,
@@ -381,7 +365,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.returns.kurtosis.map(|kurtosis| kurtosis - 3.0),
     )
     .source("Fisher's g2"),
-    metric(
+    more(
         "alpha",
         Group::Market,
         Unit::FractionPerYear,
@@ -389,7 +373,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.against_market.0,
     )
     .source("Jensen, \"The performance of mutual funds\", 1968, arithmetic"),
-    metric(
+    more(
         "beta",
         Group::Market,
         Unit::Ratio,
@@ -397,25 +381,25 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.against_market.1,
     )
     .source("Sharpe, \"Capital asset prices\", 1964"),
-    metric("correlation", Group::Market, Unit::Ratio, "correlation of daily returns with the market's", |s| {
+    more("correlation", Group::Market, Unit::Ratio, "correlation of daily returns with the market's", |s| {
         s.against_market.2
     })
     .source("Pearson"),
-    metric(
+    more(
         "buy_and_hold_return",
         Group::Market,
         Unit::Fraction,
         "mean over symbols of last close / first close, less 1",
         |s| finite(s.market - 1.0),
     ),
-    metric(
+    less(
         "buy_and_hold_volatility",
         Group::Market,
         Unit::FractionPerYear,
         "deviation of the market's daily returns (ddof 1) * sqrt(365)",
         |s| s.market_returns.as_ref().and_then(|returns| finite(returns.deviation * PERIODS.sqrt())),
     ),
-    metric(
+    more(
         "buy_and_hold_sharpe",
         Group::Market,
         Unit::Ratio,
@@ -423,33 +407,33 @@ pub const CATALOGUE: &[MetricInfo] = &[
         |s| s.market_returns.as_ref().and_then(Returns::sharpe),
     )
     .source("Sharpe, \"The Sharpe ratio\", 1994"),
-    metric(
+    less(
         "buy_and_hold_max_drawdown_pct",
         Group::Market,
         Unit::Fraction,
         "largest distance of the market's daily value from its highest, as a share of it",
         |s| s.days.market_drawdown(),
     ),
-    metric("best_day", Group::Returns, Unit::Fraction, "largest daily return", |s| s.returns.sorted.last().copied()),
-    metric("worst_day", Group::Returns, Unit::Fraction, "smallest daily return", |s| s.returns.sorted.first().copied()),
-    metric("best_month", Group::Returns, Unit::Fraction, "largest return of a calendar month", |s| s.months.0),
-    metric("worst_month", Group::Returns, Unit::Fraction, "smallest return of a calendar month", |s| s.months.1),
-    metric(
+    more("best_day", Group::Returns, Unit::Fraction, "largest daily return", |s| s.returns.sorted.last().copied()),
+    more("worst_day", Group::Returns, Unit::Fraction, "smallest daily return", |s| s.returns.sorted.first().copied()),
+    more("best_month", Group::Returns, Unit::Fraction, "largest return of a calendar month", |s| s.months.0),
+    more("worst_month", Group::Returns, Unit::Fraction, "smallest return of a calendar month", |s| s.months.1),
+    less(
         "ambiguous_fills",
         Group::Fills,
         Unit::Count,
         "fills that another order of the bar's extremes would not give",
         |s| count(s.trades.ambiguous),
     ),
-    metric(
+    less(
         "rejected_orders",
         Group::Fills,
         Unit::Count,
         "orders that the account or the exchange's filters refused",
         |s| count(s.trades.rejected),
     ),
-    metric("bars", Group::Bars, Unit::Count, "bars with a row of equity", |s| count(s.curve.bars)),
-    metric("days", Group::Bars, Unit::Count, "UTC days with a bar", |s| count(s.days.len() as u64)),
+    more("bars", Group::Bars, Unit::Count, "bars with a row of equity", |s| count(s.curve.bars)),
+    more("days", Group::Bars, Unit::Count, "UTC days with a bar", |s| count(s.days.len() as u64)),
 ];
 
 /// The place of a metric in the catalogue and in every list of values.

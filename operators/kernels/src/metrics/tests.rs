@@ -432,3 +432,17 @@ fn every_metric_says_where_it_is_from_and_what_it_follows() {
         assert!(CATALOGUE.iter().any(|metric| metric.group == group), "{}", group.name());
     }
 }
+
+/// What is called after a loss, a distance from a peak, a cost or an unfilled wish is better when there is less of it.
+/// Values that carry their sign (`avg_loss`, `var_95`) are better when there is more.
+#[test]
+fn what_hurts_is_better_when_there_is_less_of_it() {
+    let hurts = |name: &str| {
+        let words = ["drawdown", "recovery", "under_water", "ulcer", "volatility", "losing", "loss_streak", "fees"];
+        let others = ["funding", "turnover", "ambiguous", "rejected", "kurtosis"];
+        name != "recovery_factor" && words.iter().chain(&others).any(|word| name.contains(word))
+    };
+    for metric in CATALOGUE {
+        assert_eq!(metric.less_is_better, hurts(metric.name), "{}", metric.name);
+    }
+}

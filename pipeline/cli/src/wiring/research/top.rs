@@ -14,22 +14,6 @@ use candleflow_lake::Lake;
 use candleflow_schema::digest::{self, Chain, Digest};
 use std::{cmp::Ordering, sync::Arc};
 
-/// Metrics of which less is better; the catalogue's others are better when there is more.
-const LESS: [&str; 12] = [
-    "max_drawdown",
-    "max_drawdown_pct",
-    "max_drawdown_duration",
-    "avg_drawdown_pct",
-    "avg_drawdown_duration",
-    "max_recovery",
-    "ulcer_index",
-    "volatility",
-    "losing_trades",
-    "max_loss_streak",
-    "fees",
-    "rejected_orders",
-];
-
 /// Refuses a metric that does not exist.
 pub(crate) fn check_metric(flag: &str, name: &str) -> anyhow::Result<()> {
     match metric_index(name) {
@@ -43,8 +27,9 @@ pub(crate) fn check_metric(flag: &str, name: &str) -> anyhow::Result<()> {
 
 /// Whether the first of two values is the better one; no value is the worst.
 pub(super) fn better(metric: &str, a: Option<f64>, b: Option<f64>) -> Ordering {
+    let less = metric_index(metric).is_some_and(|place| CATALOGUE[place].less_is_better);
     match (a, b) {
-        (Some(a), Some(b)) if LESS.contains(&metric) => a.total_cmp(&b),
+        (Some(a), Some(b)) if less => a.total_cmp(&b),
         (Some(a), Some(b)) => b.total_cmp(&a),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
@@ -179,13 +164,14 @@ mod tests {
 
     #[test]
     fn no_value_is_the_worst_whichever_way_is_better() {
-        for metric in ["sharpe", "max_drawdown"] {
-            assert_eq!(better(metric, Some(1.0), None), Ordering::Less);
-            assert_eq!(better(metric, None, None), Ordering::Equal);
+        for metric in CATALOGUE {
+            let first = if metric.less_is_better { Ordering::Greater } else { Ordering::Less };
+            assert_eq!(better(metric.name, Some(2.0), Some(1.0)), first, "{}", metric.name);
+            assert_eq!(better(metric.name, Some(1.0), None), Ordering::Less);
+            assert_eq!(better(metric.name, None, None), Ordering::Equal);
         }
         assert_eq!(better("sharpe", Some(2.0), Some(1.0)), Ordering::Less);
-        assert_eq!(better("max_drawdown", Some(2.0), Some(1.0)), Ordering::Greater);
-        assert!(LESS.iter().all(|name| metric_index(name).is_some()));
+        assert_eq!(better("avg_drawdown", Some(2.0), Some(1.0)), Ordering::Greater);
     }
 
     #[test]
