@@ -1,11 +1,25 @@
 """Runs the cases of `cases.rs` through backtesting.py, vectorbt and backtrader and writes what they traded.
 
-    python3 -m venv venv && venv/bin/pip install backtesting==0.6.6 vectorbt==1.2.0 backtrader==1.9.78.123
-    venv/bin/python peers.py FOLDER-WITH-BTCUSDT-1h-2025-0[345].csv golden/
+    python3.11 -m venv venv && venv/bin/pip install -r requirements.txt
+    venv/bin/python peers.py FOLDER-WITH-BTCUSDT-1h-2025-0[345].csv golden/ [ENGINE ...]
 
 Input: hourly BTCUSDT bars of Binance's public archive, 2025-03 to 2025-05 (2,208 bars). Signals are computed here,
 in plain Python, and by the test in the same order of operations, so that all engines are asked the same question.
 Output: one file per engine; a line is `case,side,qty,entry bar,entry price,exit bar,exit price,net pnl`.
+
+A case is `sma-both-open-fee-limit_stop`: the cross, the sides, where market orders fill, the fee, and words that say
+what else is asked; `CASES` lists them per engine. The words:
+
+    stop target trail       protective levels around the signal's close; `trail` follows closes (vectorbt: highs)
+    tight                   stop and target so near that the bar of entry often reaches them
+    limit buystop           resting entries; a new signal withdraws what waits
+    stoplimit pullback      stop-limit entries: the limit beyond the stop, or before it
+    exitlimit exitstop      resting exits in place of market exits; no entry before they have filled
+    only                    entries without exit signals
+    net                     entries of 10 long and 4 short without exits: one nets the other
+    half full cash          sizes from money: half of it, all but 1e-9, all (vectorbt's `inf`)
+    poor                    10 units with an account that cannot always pay them
+    slip                    slippage, in each engine's own way
 """
 
 import csv
@@ -19,7 +33,24 @@ import pandas as pd
 
 warnings.filterwarnings("ignore")
 
-STOP, TARGET, TRAIL, LIMIT, STOP_ENTRY = 0.98, 1.03, 0.98, 0.995, 1.005
+STOP, TARGET, TRAIL = 0.98, 1.03, 0.98
+# For longs; shorts have them mirrored around the close.
+LIMIT, STOP_ENTRY, BEYOND, BEFORE = 0.995, 1.005, 1.006, 1.003
+TIGHT_STOP, TIGHT_TARGET = 0.993, 1.007
+RICH, POOR, SHARE = 10_000_000_000.0, 850_000.0, {"half": 0.5, "full": 0.999999999}
+SLIP = {"backtesting_py": 0.001, "vectorbt": 0.001, "backtrader": 0.002}
+
+
+def level(close, share, side):
+    return close * share if side > 0 else close * (2.0 - share)
+
+
+def protection(words):
+    return (TIGHT_STOP, TIGHT_TARGET) if "tight" in words else (STOP, TARGET)
+
+
+def units(side, words):
+    return 4 if "net" in words and side < 0 else 10
 
 
 def bars(folder):
@@ -59,102 +90,125 @@ def crosses(kind, close):
     return up, down
 
 
-def with_backtesting(rows, kind, sides, at, fee, exits):
+def with_backtesting(rows, kind, sides, at, fee, words):
     from backtesting import Backtest, Strategy
 
     up, down = crosses(kind, [row[4] for row in rows])
     index = pd.to_datetime([row[0] for row in rows], unit="us")
     frame = pd.DataFrame([row[1:] for row in rows], columns=["Open", "High", "Low", "Close", "Volume"], index=index)
+    resting_exits = words & {"exitlimit", "exitstop"}
+    stop, target = protection(words)
 
     class Cross(Strategy):
         def init(self):
             pass
 
-        def levels(self, close, side):
-            kw = {}
-            if exits.startswith("stop") or exits.endswith("_stop") or exits == "trail":
-                kw["sl"] = close * STOP if side > 0 else close * (2.0 - STOP)
-            if "target" in exits:
-                kw["tp"] = close * TARGET if side > 0 else close * (2.0 - TARGET)
-            return kw
-
         def enter(self, side, close):
-            kw = self.levels(close, side)
+            self.withdraw()
+            kw = {"size": 0.5 if "half" in words else units(side, words)}
+            if words & {"stop", "trail"}:
+                kw["sl"] = level(close, stop, side)
+            if "target" in words:
+                kw["tp"] = level(close, target, side)
+            if "limit" in words:
+                kw["limit"] = level(close, LIMIT, side)
+            if words & {"buystop", "stoplimit", "pullback"}:
+                kw["stop"] = level(close, STOP_ENTRY, side)
+            if words & {"stoplimit", "pullback"}:
+                kw["limit"] = level(close, BEYOND if "stoplimit" in words else BEFORE, side)
+            (self.buy if side > 0 else self.sell)(**kw)
+
+        def leave(self, side, close):
+            if "net" in words:
+                return
+            if not resting_exits:
+                self.position.close()
+                return
+            self.withdraw()
+            at_limit = {"limit": level(close, STOP_ENTRY, side)}
+            at_stop = {"stop": level(close, LIMIT, side)}
+            kw = at_limit if "exitlimit" in words else at_stop
+            (self.sell if side > 0 else self.buy)(size=10, **kw)
+
+        def withdraw(self):
             for order in list(self.orders):
                 if order.parent_trade is None:
                     order.cancel()
-            if exits.startswith("limit"):
-                kw["limit"] = close * LIMIT if side > 0 else close * (2.0 - LIMIT)
-            if exits.startswith("buystop"):
-                kw["stop"] = close * STOP_ENTRY if side > 0 else close * (2.0 - STOP_ENTRY)
-            (self.buy if side > 0 else self.sell)(size=10, **kw)
+
+        def follow(self, close):
+            for trade in self.trades:
+                at = level(close, TRAIL, 1 if trade.is_long else -1)
+                if at > trade.sl if trade.is_long else at < trade.sl:
+                    trade.sl = at
 
         def next(self):
             i = len(self.data) - 1
             close = float(self.data.Close[-1])
-            if exits == "trail":
-                for trade in self.trades:
-                    level = close * TRAIL if trade.is_long else close * (2.0 - TRAIL)
-                    tighter = level > trade.sl if trade.is_long else level < trade.sl
-                    if tighter:
-                        trade.sl = level
-            if up[i]:
-                if self.position.is_short:
-                    self.position.close()
-                if not self.position.is_long:
-                    self.enter(1, close)
-            elif down[i]:
-                if self.position.is_long:
-                    self.position.close()
-                if sides == "both" and not self.position.is_short:
-                    self.enter(-1, close)
+            if "trail" in words:
+                self.follow(close)
+            for signal, side in ((up[i], 1), (down[i], -1)):
+                if not signal:
+                    continue
+                held = int(np.sign(self.position.size))
+                if held == -side:
+                    self.leave(held, close)
+                if held != side and (side > 0 or sides == "both") and not (resting_exits and held):
+                    self.enter(side, close)
 
-    test = Backtest(frame, Cross, cash=10_000_000_000, commission=fee, trade_on_close=at == "close")
+    cash = POOR if "poor" in words else RICH / 1000 if "half" in words else RICH
+    spread = SLIP["backtesting_py"] if "slip" in words else 0.0
+    test = Backtest(frame, Cross, cash=cash, commission=fee, spread=spread, trade_on_close=at == "close")
     trades = test.run()["_trades"]
-    for t in trades.sort_values(["ExitBar", "EntryBar"]).itertuples():
+    for t in trades.sort_values(["ExitBar", "EntryBar"], kind="stable").itertuples():
         side = "long" if t.Size > 0 else "short"
         yield side, abs(t.Size), t.EntryBar, t.EntryPrice, t.ExitBar, t.ExitPrice, t.PnL
 
 
-def with_vectorbt(rows, kind, sides, at, fee, exits):
+def with_vectorbt(rows, kind, sides, at, fee, words):
     import vectorbt as vbt
 
     o, h, l, c = (np.array([row[k] for row in rows]) for k in (1, 2, 3, 4))
     up, down = (np.array(x) for x in crosses(kind, list(c)))
-    price = c
+    stop, target = protection(words)
+    price, kw = c, {}
     if at == "open":
+        # Stops count from the fill, as they do at the close.
         up, down, price = np.roll(up, 1), np.roll(down, 1), o
-    kw = {}
-    if "stop" in exits:
-        kw["sl_stop"] = 1.0 - STOP
-    if "target" in exits:
-        kw["tp_stop"] = TARGET - 1.0
-    if exits == "trail":
+        kw["stop_entry_price"] = "price"
+    if "stop" in words:
+        kw["sl_stop"] = 1.0 - stop
+    if "target" in words:
+        kw["tp_stop"] = target - 1.0
+    if "trail" in words:
         kw.update(sl_stop=1.0 - TRAIL, sl_trail=True)
-    if exits == "cash":
+    kw.update(size=10.0, init_cash=POOR if "poor" in words else RICH)
+    if "cash" in words:
         kw.update(size=np.inf, init_cash=10_000.0)
-    else:
-        kw.update(size=10.0, init_cash=10_000_000_000.0)
+    if "slip" in words:
+        kw["slippage"] = SLIP["vectorbt"]
     if sides == "both":
         kw.update(short_entries=down, upon_opposite_entry="reverse")
-    else:
+    elif "only" not in words:
         kw.update(exits=down)
     frame = vbt.Portfolio.from_signals(
         c, entries=up, price=price, open=o, high=h, low=l, fees=fee, freq="1h", **kw
     )
     records = frame.trades.records
-    for t in records.sort_values(["exit_idx", "entry_idx"]).itertuples():
+    for t in records.sort_values(["exit_idx", "entry_idx"], kind="stable").itertuples():
         if t.status == 1:
             side = "long" if t.direction == 0 else "short"
             yield side, t.size, t.entry_idx, t.entry_price, t.exit_idx, t.exit_price, t.pnl
 
 
-def with_backtrader(rows, kind, sides, at, fee, exits):
+def with_backtrader(rows, kind, sides, at, fee, words):
     import backtrader as bt
 
     up, down = crosses(kind, [row[4] for row in rows])
     index = pd.to_datetime([row[0] for row in rows], unit="us")
     frame = pd.DataFrame([row[1:] for row in rows], columns=["open", "high", "low", "close", "volume"], index=index)
+    resting_exits = words & {"exitlimit", "exitstop"}
+    stop, target = protection(words)
+    share = next((SHARE[word] for word in words & set(SHARE)), None)
     done = []
 
     class Cross(bt.Strategy):
@@ -164,66 +218,82 @@ def with_backtrader(rows, kind, sides, at, fee, exits):
         def notify_order(self, order):
             if order.status != order.Completed:
                 return
-            e, i = order.executed, len(self) - 1
+            # A fill at the signal's close is reported with the next bar.
+            e, i = order.executed, len(self) - 1 - (at == "close")
             left, price = e.size, e.price
             if self.held and self.held[0] * left < 0:
-                size, entry_bar, entry_price, entry_fee = self.held
-                fee_out = abs(size) * price * fee
-                pnl = size * (price - entry_price) - entry_fee - fee_out
+                held, entry_bar, entry_price = self.held
+                size = np.sign(held) * min(abs(held), abs(left))
+                pnl = size * (price - entry_price) - abs(size) * (entry_price + price) * fee
                 done.append(("long" if size > 0 else "short", abs(size), entry_bar, entry_price, i, price, pnl))
-                self.held, left = None, left + size
+                self.held, left = (held - size, entry_bar, entry_price) if held != size else None, left + size
             if left:
-                self.held = (left, i, price, abs(left) * price * fee)
+                self.held = (left, i, price)
 
-        def cancel_all(self):
+        def withdraw(self):
             for order in self.waiting:
                 self.cancel(order)
             self.waiting = []
 
+        def units(self, side, close):
+            if share is None:
+                return units(side, words)
+            # Of what is there once the position has been sold at this close, fees included.
+            money = self.broker.getvalue() - abs(self.position.size) * close * fee
+            return money * share / (close * (1.0 + fee))
+
         def enter(self, side, close):
-            kw = {"size": 10, "exectype": bt.Order.Market}
-            kw["stopexec"] = kw["limitexec"] = None
-            if exits.startswith("limit"):
-                kw["exectype"] = bt.Order.Limit
-                kw["price"] = close * LIMIT if side > 0 else close * (2.0 - LIMIT)
-            if exits.startswith("buystop"):
-                kw["exectype"] = bt.Order.Stop
-                kw["price"] = close * STOP_ENTRY if side > 0 else close * (2.0 - STOP_ENTRY)
-            if exits.startswith("stop") or exits.endswith("_stop"):
-                kw.update(stopexec=bt.Order.Stop, stopprice=close * STOP if side > 0 else close * (2.0 - STOP))
-            if "target" in exits:
-                kw.update(limitexec=bt.Order.Limit, limitprice=close * TARGET if side > 0 else close * (2.0 - TARGET))
-            if exits == "trail":
-                kw.update(stopexec=bt.Order.StopTrail, stopargs={"trailpercent": 1.0 - TRAIL})
-            if not kw["stopexec"] and not kw["limitexec"]:
-                del kw["stopexec"], kw["limitexec"]
+            self.withdraw()
+            kw = {"size": self.units(side, close), "exectype": bt.Order.Market}
+            children = {"stopexec": None, "limitexec": None}
+            if "limit" in words:
+                kw.update(exectype=bt.Order.Limit, price=level(close, LIMIT, side))
+            if "buystop" in words:
+                kw.update(exectype=bt.Order.Stop, price=level(close, STOP_ENTRY, side))
+            if "stoplimit" in words:
+                limit = level(close, BEYOND, side)
+                kw.update(exectype=bt.Order.StopLimit, price=level(close, STOP_ENTRY, side), plimit=limit)
+            if "stop" in words:
+                children.update(stopexec=bt.Order.Stop, stopprice=level(close, stop, side))
+            if "trail" in words:
+                children.update(stopexec=bt.Order.StopTrail, stopargs={"trailpercent": 1.0 - TRAIL})
+            if "target" in words:
+                children.update(limitexec=bt.Order.Limit, limitprice=level(close, target, side))
+            if children["stopexec"] is None and children["limitexec"] is None:
                 self.waiting = [(self.buy if side > 0 else self.sell)(**kw)]
             else:
-                orders = (self.buy_bracket if side > 0 else self.sell_bracket)(**kw)
+                orders = (self.buy_bracket if side > 0 else self.sell_bracket)(**kw, **children)
                 self.waiting = [order for order in orders if order]
 
+        def leave(self, side, close):
+            if "net" in words:
+                return
+            self.withdraw()
+            if not resting_exits:
+                self.close()
+                return
+            at_limit = {"exectype": bt.Order.Limit, "price": level(close, STOP_ENTRY, side)}
+            at_stop = {"exectype": bt.Order.Stop, "price": level(close, LIMIT, side)}
+            kw = at_limit if "exitlimit" in words else at_stop
+            self.waiting = [(self.sell if side > 0 else self.buy)(size=10, **kw)]
+
         def next(self):
-            i, close, size = len(self) - 1, self.data.close[0], self.position.size
-            if up[i]:
-                if size < 0:
-                    self.cancel_all()
-                    self.close()
-                if size <= 0:
-                    self.cancel_all()
-                    self.enter(1, close)
-            elif down[i]:
-                if size > 0:
-                    self.cancel_all()
-                    self.close()
-                if sides == "both" and size >= 0:
-                    self.cancel_all()
-                    self.enter(-1, close)
+            i, close, held = len(self) - 1, self.data.close[0], int(np.sign(self.position.size))
+            for signal, side in ((up[i], 1), (down[i], -1)):
+                if not signal:
+                    continue
+                if held == -side:
+                    self.leave(held, close)
+                if held != side and (side > 0 or sides == "both") and not (resting_exits and held):
+                    self.enter(side, close)
 
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(bt.feeds.PandasData(dataname=frame))
     cerebro.addstrategy(Cross)
-    cerebro.broker.setcash(10_000_000_000)
+    cerebro.broker.setcash(POOR if "poor" in words else RICH / 1000 if share else RICH)
     cerebro.broker.setcommission(commission=fee)
+    if "slip" in words:
+        cerebro.broker.set_slippage_perc(SLIP["backtrader"])
     if at == "close":
         cerebro.broker.set_coc(True)
     cerebro.run()
@@ -281,43 +351,60 @@ def statistics(rows, out):
             file.write(f"{name},{float(value)!r}\n")
 
 
-ENGINES = {
-    "backtesting_py": (with_backtesting, ["none", "stop", "target", "stop_target", "trail", "limit", "limit_stop", "buystop"]),
-    "vectorbt": (with_vectorbt, ["none", "stop", "target", "stop_target", "trail", "cash"]),
-    "backtrader": (with_backtrader, ["none", "stop", "target", "stop_target", "trail", "limit", "limit_stop", "buystop"]),
+ENGINES = {"backtesting_py": with_backtesting, "vectorbt": with_vectorbt, "backtrader": with_backtrader}
+
+# The words, then what is not asked: a cross, a side, a fill or a fee. The documentation says why.
+RESTING = ["limit", "limit_stop", "limit_target", "limit_stop_target", "buystop", "buystop_stop", "buystop_target",
+           "buystop_stop_target", "stoplimit", "stoplimit_stop_target", "exitlimit", "exitstop",
+           "limit_stop_target_tight", "buystop_stop_tight", "buystop_target_tight", "stoplimit_stop_target_tight"]
+PROTECTIVE = ["none", "stop", "target", "stop_target", "stop_target_tight", "trail", "trail_target"]
+CASES = {
+    "backtesting_py": [
+        *((words, "") for words in PROTECTIVE + RESTING),
+        ("pullback", ""), ("half", "sma"), ("poor", "sma"), ("net", "sma long"),
+        ("slip", "sma"), ("slip_stop_target", "sma"), ("slip_buystop", "sma"),
+    ],
+    "vectorbt": [
+        ("none", ""),
+        *((words, "open") for words in PROTECTIVE[1:]),
+        *((words, "close both") for words in ("only_stop", "only_target", "only_stop_target", "only_stop_target_tight")),
+        ("cash", "both"), ("poor", "sma both"), ("only_slip_stop_target", "sma open both"),
+    ],
+    "backtrader": [
+        ("none", ""),
+        *((words, "close") for words in PROTECTIVE[1:] + RESTING + ["buystop_stop_target_tight"]),
+        ("half", "sma close"), ("full", "close both"), ("poor", "sma close both"), ("net", "sma close long"),
+        ("slip", "sma close"), ("slip_stop_target", "sma close"), ("slip_buystop", "sma close"),
+    ],
 }
 
 
-def expressible(engine, at, sides, exits):
-    """Cases whose rules both sides can express; the documentation says why the others cannot."""
-    if engine == "vectorbt":
-        return (at == "close" or exits == "none") and (exits != "cash" or sides == "long")
-    if engine == "backtrader":
-        return at == "open"
-    return True
+def cases(engine):
+    for words, without in CASES[engine]:
+        for kind in ("sma", "ema"):
+            for sides in ("long", "both"):
+                for at in ("open", "close"):
+                    for fee in ("fee", "free"):
+                        if not {kind, sides, at, fee} & set(without.split()):
+                            yield kind, sides, at, fee, words
 
 
-def main(folder, out):
+def main(folder, out, engines):
     rows = bars(folder)
-    statistics(rows, out)
-    for engine, (run, variants) in ENGINES.items():
+    if "vectorbt" in engines:
+        statistics(rows, out)
+    for engine in engines:
         with open(os.path.join(out, engine + ".csv"), "w") as file:
-            for kind in ("sma", "ema"):
-                for sides in ("long", "both"):
-                    for at in ("open", "close"):
-                        for exits in variants:
-                            if not expressible(engine, at, sides, exits):
-                                continue
-                            for fee in (0.001, 0.0):
-                                name = "-".join([kind, sides, at, "fee" if fee else "free", exits])
-                                count = 0
-                                for side, qty, i, entry, j, exit, pnl in run(rows, kind, sides, at, fee, exits):
-                                    numbers = [f"{x:.13g}" for x in (qty, entry, exit, pnl)]
-                                    values = [side, numbers[0], i, numbers[1], j, *numbers[2:]]
-                                    file.write(",".join(map(str, [name] + values)) + "\n")
-                                    count += 1
-                                print(engine, name, count)
+            for kind, sides, at, fee, words in cases(engine):
+                name, count = "-".join([kind, sides, at, fee, words]), 0
+                rate = 0.001 if fee == "fee" else 0.0
+                for side, qty, i, entry, j, exit, pnl in ENGINES[engine](rows, kind, sides, at, rate, set(words.split("_"))):
+                    numbers = [f"{x:.13g}" for x in (qty, entry, exit, pnl)]
+                    values = [side, numbers[0], i, numbers[1], j, *numbers[2:]]
+                    file.write(",".join(map(str, [name] + values)) + "\n")
+                    count += 1
+                print(engine, name, count, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:] or list(ENGINES))
