@@ -255,6 +255,13 @@ pub enum Trader {
         /// Their columns.
         columns: Vec<Origin>,
     },
+    /// In one account with the other keys, to which these rows go.
+    Meets {
+        /// The schema of the rows.
+        schema: SchemaRef,
+        /// Their columns.
+        columns: Vec<Origin>,
+    },
 }
 
 /// Columns as rows of a schema.

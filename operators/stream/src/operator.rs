@@ -93,6 +93,16 @@ impl Notes {
         Self { without_detail, before_filters, absorbed }
     }
 
+    /// Of each count, the larger one.
+    #[must_use]
+    pub fn most(self, other: Notes) -> Self {
+        Self {
+            without_detail: self.without_detail.max(other.without_detail),
+            before_filters: self.before_filters.max(other.before_filters),
+            absorbed: self.absorbed.max(other.absorbed),
+        }
+    }
+
     /// Adds those of another account.
     pub fn add(&mut self, other: Notes) {
         self.without_detail += other.without_detail;

@@ -66,6 +66,8 @@ pub struct Portfolio {
     /// Rows of the event time that is not yet complete, by symbol.
     group: Vec<Option<Waiting>>,
     group_time: Option<Micros>,
+    /// Whether orders, trades and equity become rows; a sweep needs only the steps.
+    rows: bool,
 }
 
 impl Portfolio {
@@ -87,6 +89,7 @@ impl Portfolio {
             last: vec![Micros::MIN; count],
             group: (0..count).map(|_| None).collect(),
             group_time: None,
+            rows: true,
         };
         for member in members {
             made.feeds.push(Feed::new(NAME, &member.schema, &member.slots)?);
@@ -95,6 +98,12 @@ impl Portfolio {
             made.funding.push(member.funding);
         }
         Ok(made)
+    }
+
+    /// The same account, whose orders, trades and equity are in [`Given::steps`] alone.
+    #[must_use]
+    pub fn without_rows(self) -> Self {
+        Self { rows: false, ..self }
     }
 
     /// What it does, in one line for `explain`.
@@ -234,6 +243,9 @@ impl Portfolio {
     }
 
     fn emit(&self, events: &Events, equities: &[EquityRow], out: &mut Emit) -> Result<(), OperatorError> {
+        if !self.rows {
+            return Ok(());
+        }
         let symbol = |place: u32| self.symbols.get(place as usize).map_or("", String::as_str);
         tables::emit(events, equities, &symbol, ALL, &self.tags, out)
     }

@@ -3,12 +3,14 @@
 //! ```text
 //!  source per key ─► intake ─► shared nodes, level by level ─► every set: its own nodes, its trader ─► metrics
 //!                              (side by side)                  (side by side)
+//!  with one account over all keys             rows of all keys, as far as all are known ┘
 //! ```
 //! A pass goes through time once with as many sets as its caller gives it; its memory is that of one slice of rows, the
 //! shared columns of that slice, and the state of those sets. The rows of `metrics` that a set gets are those of a run of
 //! that set alone over the same input, for any number of threads.
 
 mod pool;
+mod rounds;
 mod set;
 
 use crate::{Last, RunError, outcome::Tally};
@@ -20,17 +22,26 @@ use candleflow_kernels::{
 };
 use candleflow_schema::{Input, Micros, Source, Symbol, digest::Digest};
 use candleflow_stream::{
-    Emit, Intake, Operator, OperatorError,
+    Emit, Intake, Notes, Operator, OperatorError, Portfolio,
     columns::{find, floats, ints, times},
     graph::{Crossing, Node, SetOfKey},
     intake::EXACT,
 };
+use rounds::Rounds;
 use set::SetState;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Rows that go through all sets together: few, because every shared column of them is in memory.
 pub const SLICE: usize = 2_048;
+/// Rows of a key that go together where all keys meet in one account: rows of all of them are in memory then.
+const FEWEST: usize = 64;
+
+/// Rows of a key that go together, among so many keys that meet in one account.
+pub const fn slice_of_many(keys: usize) -> usize {
+    let slice = SLICE / if keys == 0 { 1 } else { keys };
+    if slice < FEWEST { FEWEST } else { slice }
+}
 
 /// A key, its input, and the nodes that several sets use, by level.
 pub struct PassKey {
@@ -38,6 +49,8 @@ pub struct PassKey {
     pub key: Symbol,
     /// Its bounded input.
     pub source: Box<dyn Source>,
+    /// The door of its bars.
+    pub intake: Intake,
     /// Nodes that need nothing of each other, level by level.
     pub shared: Vec<Vec<Node>>,
 }
@@ -48,6 +61,8 @@ pub struct PassSet {
     pub number: u64,
     /// What it does on each key, in listed order.
     pub keys: Vec<SetOfKey>,
+    /// Its account over all keys, if it has one; then `last` is made with [`Last::portfolio`]. All sets of a pass do, or none.
+    pub account: Option<Portfolio>,
     /// Where its statistics begin.
     pub last: Last,
     /// Whether its end is wanted; the fast path has none.
@@ -77,6 +92,8 @@ pub struct Found {
     pub digest: Digest,
     /// Moments of its daily returns in equal blocks of time.
     pub blocks: [ReturnBlock; BLOCKS],
+    /// What the engine had less of than it was asked to use.
+    pub notes: Notes,
     /// How it ended, where that is wanted and every key had a bar.
     pub end: Option<End>,
 }
@@ -115,7 +132,7 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
         sources.push(Some(key.source));
         states.push(KeyState {
             key: key.key,
-            intake: Intake::default(),
+            intake: key.intake,
             shared: key.shared,
             market: Market::default(),
             crossing: Crossing::default(),
@@ -125,7 +142,9 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
     for (place, key) in states.iter_mut().enumerate() {
         key.crossing = Crossing::of(sets.iter().filter_map(|set| set.on(place)));
     }
-    let mut state = State { keys: states, sets, from: run.from, threads: run.threads.max(1) };
+    let rounds = sets.first().is_some_and(SetState::has_account).then(|| Rounds::new(count));
+    let most = if rounds.is_some() { slice_of_many(count) } else { SLICE };
+    let mut state = State { keys: states, sets, rounds, from: run.from, threads: run.threads.max(1) };
     let mut idle: BTreeSet<(Micros, usize)> = (0..count).map(|key| (Micros::MIN, key)).collect();
     let mut tally = Tally::new(count);
     // The key that is furthest behind goes next, slice by slice, so that no set holds more than a slice per key.
@@ -143,8 +162,8 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
         };
         let (work, reached) = match input {
             Some(Input::Rows(rows)) => {
-                let slice = rows.slice(0, rows.num_rows().min(SLICE));
-                waiting[key] = (rows.num_rows() > SLICE).then(|| rows.slice(SLICE, rows.num_rows() - SLICE));
+                let slice = rows.slice(0, rows.num_rows().min(most));
+                waiting[key] = (rows.num_rows() > most).then(|| rows.slice(most, rows.num_rows() - most));
                 let time = find("sweep", &slice.schema(), "time").map_err(|e| state.failed(key, e))?;
                 let times = times("sweep", &slice, time).map_err(|e| state.failed(key, e))?.to_vec();
                 tally.rows(key, &times, run.from);
@@ -200,6 +219,8 @@ struct KeyState {
 struct State {
     keys: Vec<KeyState>,
     sets: Vec<SetState>,
+    /// Rows that wait for other keys, where sets have one account over all of them.
+    rounds: Option<Rounds>,
     from: Micros,
     threads: usize,
 }
@@ -215,9 +236,23 @@ impl State {
             Work::Complete(time) => {
                 let advanced = self.keys[key].intake.advance(time, &mut Emit::default());
                 advanced.map_err(|e| self.failed(key, e))?;
-                return pool::each(&mut self.sets, self.threads, |set| set.complete(key, time)).map(drop);
+                return match &mut self.rounds {
+                    Some(rounds) => {
+                        rounds.known(key, time);
+                        self.round()
+                    }
+                    None => pool::each(&mut self.sets, self.threads, |set| set.complete(key, time)).map(drop),
+                };
             }
-            Work::End => return pool::each(&mut self.sets, self.threads, |set| set.end(key)).map(drop),
+            Work::End => {
+                return match &mut self.rounds {
+                    Some(rounds) => {
+                        rounds.known(key, Micros::MAX);
+                        self.round()
+                    }
+                    None => pool::each(&mut self.sets, self.threads, |set| set.end(key)).map(drop),
+                };
+            }
         };
         let mut emit = Emit::default();
         self.keys[key].intake.process(rows, &mut emit).map_err(|e| self.failed(key, e))?;
@@ -227,7 +262,13 @@ impl State {
                 Failed::Run(error) => error,
             })?;
         }
-        Ok(())
+        self.round()
+    }
+
+    /// All sets take the rows up to where every key is known.
+    fn round(&mut self) -> Result<(), RunError> {
+        let Some(round) = self.rounds.as_mut().and_then(Rounds::take) else { return Ok(()) };
+        pool::each(&mut self.sets, self.threads, |set| set.round(&round)).map(drop)
     }
 
     /// Rows of a key after its intake, through everything.
@@ -236,6 +277,13 @@ impl State {
         for level in &mut self.keys[key].shared {
             let made = pool::each(level, self.threads, |node| node.process(&columns, &[]).map_err(Failed::Operator))?;
             columns.extend(made.into_iter().flatten());
+        }
+        if let Some(rounds) = &mut self.rounds {
+            let time = find("sweep", &rows.schema(), "time")?;
+            let times = times("sweep", rows, time)?.to_vec();
+            times.last().into_iter().for_each(|time| rounds.known(key, *time));
+            rounds.push(key, times, columns);
+            return Ok(());
         }
         let KeyState { market, crossing, .. } = &mut self.keys[key];
         if self.sets.first().is_some_and(SetState::is_lean) {

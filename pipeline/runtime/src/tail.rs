@@ -14,7 +14,7 @@ use candleflow_stream::{Given, Notes, OperatorError, Portfolio, portfolio::ALL};
 /// The task of a portfolio's orders, trades and equity. Columns keep the task of their key.
 pub const ACCOUNT_TASK: usize = 0;
 /// The only account of a portfolio.
-const ACCOUNT: usize = 0;
+pub(crate) const ACCOUNT: usize = 0;
 
 /// What a run's chains lead to.
 #[derive(Default)]

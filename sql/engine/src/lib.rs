@@ -21,7 +21,7 @@ pub use compile::{
 };
 pub use explain::{explain, explain_account};
 pub use lower::{Binding, Statics};
-pub use portfolio::portfolio;
+pub use portfolio::{Gathering, portfolio};
 pub use query::{Answer, Limits, QueryError, Sql};
 
 use datafusion::{

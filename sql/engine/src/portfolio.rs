@@ -4,12 +4,16 @@
 //! plans must agree in everything but numbers inside expressions.
 
 use crate::{
-    compile::{Compiled, program::Programs},
+    compile::{Compiled, node::StrategyPlan, program::Programs},
     lower::Binding,
 };
-use candleflow_kernels::strategy::{Engine, Scope};
+use candleflow_kernels::strategy::{Engine, Scope, Spec, SymbolSpec};
+use candleflow_schema::Micros;
 use candleflow_stream::{Chain, Member, Portfolio};
-use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use datafusion::{
+    arrow::datatypes::SchemaRef,
+    common::{DataFusionError, Result, internal_datafusion_err},
+};
 
 /// The account behind `chains`, which are those of `compiled`; `None` where each symbol has its own.
 ///
@@ -20,26 +24,69 @@ pub fn portfolio(compiled: &[Compiled], chains: &[&Chain], binding: &Binding) ->
     if first.spec.account.scope != Scope::Portfolio {
         return Ok(None);
     }
-    let (mut members, mut filters) = (Vec::new(), Vec::new());
+    let mut account = Gathering::default();
     for (one, chain) in compiled.iter().zip(chains) {
         let plan = one.strategy_plan().ok_or_else(|| internal_datafusion_err!("{} does not trade", one.symbol))?;
+        let schema = chain.schema().ok_or_else(|| internal_datafusion_err!("a chain without operators"))?;
+        account.join(&one.symbol, plan, schema, binding)?;
+    }
+    account.open(binding.from).map(Some)
+}
+
+/// An account over all symbols that they join one by one, in listed order.
+#[derive(Default)]
+pub struct Gathering {
+    first: Option<First>,
+    filters: Vec<SymbolSpec>,
+    members: Vec<Member>,
+}
+
+/// What the first symbol says of the account, and the others must agree with.
+struct First {
+    symbol: String,
+    spec: Spec,
+    tags: Vec<String>,
+}
+
+impl Gathering {
+    pub(crate) fn join(
+        &mut self,
+        symbol: &str,
+        plan: &StrategyPlan,
+        schema: SchemaRef,
+        binding: &Binding,
+    ) -> Result<()> {
+        let first = self.first.get_or_insert_with(|| First {
+            symbol: symbol.to_owned(),
+            spec: plan.spec.clone(),
+            tags: plan.tags.clone(),
+        });
         if plan.spec != first.spec {
             return Err(DataFusionError::Plan(format!(
-                "the parameters of {} give its rules another shape than those of {}: symbols of one account may differ in numbers inside expressions only",
-                one.symbol, compiled[0].symbol
+                "the parameters of {symbol} give its rules another shape than those of {}: symbols of one account may differ in numbers inside expressions only",
+                first.symbol
             )));
         }
-        let schema = chain.schema().ok_or_else(|| internal_datafusion_err!("a chain without operators"))?;
-        filters.push(binding.statics.filters_of(&one.symbol, plan));
-        members.push(Member {
-            symbol: one.symbol.clone(),
+        self.filters.push(binding.statics.filters_of(symbol, plan));
+        self.members.push(Member {
+            symbol: symbol.to_owned(),
             schema,
             slots: plan.slots.clone(),
             rules: Box::new(Programs::new(plan.programs.clone())),
-            funding: binding.statics.funding_of(&one.symbol),
+            funding: binding.statics.funding_of(symbol),
         });
+        Ok(())
     }
-    let plan = |e: &dyn std::fmt::Display| DataFusionError::Plan(e.to_string());
-    let engine = Engine::new(first.spec.clone(), filters).map_err(|e| plan(&e))?;
-    Portfolio::new(engine, members, first.tags.clone(), binding.from).map(Some).map_err(|e| plan(&e))
+
+    /// The account; bars at or before `from` are warm-up.
+    ///
+    /// # Errors
+    /// When nobody joined, or the engine refuses what was asked.
+    pub fn open(self, from: Micros) -> Result<Portfolio> {
+        let plan = |e: &dyn std::fmt::Display| DataFusionError::Plan(e.to_string());
+        let First { spec, tags, .. } =
+            self.first.ok_or_else(|| internal_datafusion_err!("an account without symbols"))?;
+        let engine = Engine::new(spec, self.filters).map_err(|e| plan(&e))?;
+        Portfolio::new(engine, self.members, tags, from).map_err(|e| plan(&e))
+    }
 }

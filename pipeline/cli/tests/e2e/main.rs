@@ -11,4 +11,5 @@ mod registry;
 mod rerun;
 mod support;
 mod sweep;
+mod sweep_accounts;
 mod up;

@@ -64,7 +64,7 @@ account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, slippage: { pct: 
 sweep: { grid: { fast: [5, 12, 30], slow: [20, 50], hours: [10, 50], band: [1.5, 2] }, where: "abs($fast - $slow) > 5" }
 "#;
 
-fn home_with_bars() -> Option<Home> {
+pub(crate) fn home_with_bars() -> Option<Home> {
     let folder = shared()?.join("klines_1m");
     let home = Home::new();
     let file = |s: &str| folder.join(format!("{s}-1m-20210420-20210520.csv.gz")).display().to_string();
@@ -73,12 +73,12 @@ fn home_with_bars() -> Option<Home> {
 }
 
 /// The cells of a query, without its header.
-fn ask(home: &Home, sql: &str) -> Vec<Vec<String>> {
+pub(crate) fn ask(home: &Home, sql: &str) -> Vec<Vec<String>> {
     let said = home.run(&["sql", sql, "--format", "csv"]).good();
     said.out.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 
-fn metrics_chain(said: &Said) -> String {
+pub(crate) fn metrics_chain(said: &Said) -> String {
     let line = said.out.lines().find(|line| line.contains("metrics.final")).unwrap_or_else(|| panic!("{said:?}"));
     line.split_whitespace().last().unwrap().to_owned()
 }
@@ -123,7 +123,7 @@ fn made_up(minutes: i64, price: impl Fn(i64) -> i64, volume: impl Fn(i64) -> i64
 }
 
 /// Every set has the digest of a run of it alone; gives the digests and the trades.
-fn every_set_is_its_run(home: &Home, name: &str, text: &str) -> Vec<Vec<String>> {
+pub(crate) fn every_set_is_its_run(home: &Home, name: &str, text: &str) -> Vec<Vec<String>> {
     home.write(name, text);
     let sweep = home.run(&["sweep", name]).good();
     let run = sweep.value("run");

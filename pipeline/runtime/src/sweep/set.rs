@@ -1,12 +1,12 @@
 //! One set on its way through time.
 
-use super::{End, Found, PassSet};
-use crate::{Last, RunError, last::metrics_rows, outlets::metrics_digest, sweep::Failed};
+use super::{End, Found, PassSet, rounds::Round};
+use crate::{Last, RunError, last::metrics_rows, outlets::metrics_digest, sweep::Failed, tail::ACCOUNT};
 use arrow::array::ArrayRef;
 use candleflow_kernels::strategy::{EngineError, Goes, Market, Walk};
 use candleflow_schema::Micros;
 use candleflow_stream::{
-    Emit,
+    Emit, Notes, OperatorError, Portfolio,
     graph::{LeanRules, Node, SetOfKey, Taken, Trader, batch},
 };
 
@@ -15,6 +15,9 @@ pub(super) struct SetState {
     keys: Vec<SetOfKey>,
     /// What the engine did; on the fast path it stays empty.
     last: Last,
+    /// One account over all keys, if it has that.
+    account: Option<Portfolio>,
+    notes: Notes,
     ends: bool,
     /// How far the fast path is; `None` for a set that is not on it, or not any more.
     walk: Option<Walk>,
@@ -22,8 +25,9 @@ pub(super) struct SetState {
 
 impl SetState {
     pub(super) fn new(set: PassSet) -> Self {
-        let PassSet { number, keys, last, ends } = set;
-        let mut state = SetState { number, keys, last, ends, walk: None };
+        let PassSet { number, keys, account, last, ends } = set;
+        let account = account.map(Portfolio::without_rows);
+        let mut state = SetState { number, keys, last, account, notes: Notes::default(), ends, walk: None };
         state.walk = state.lean().map(|rules| rules.lean.walk());
         state
     }
@@ -37,6 +41,10 @@ impl SetState {
 
     pub(super) fn is_lean(&self) -> bool {
         self.lean().is_some()
+    }
+
+    pub(super) fn has_account(&self) -> bool {
+        self.account.is_some()
     }
 
     /// What it does on a key.
@@ -69,9 +77,34 @@ impl SetState {
                 strategy.process(rows, &mut emit)?;
                 self.last.push(key, emit.given.steps).map_err(Failed::Run)?;
             }
-            (Trader::Lean(_), None) => {}
+            (Trader::Lean(_), None) | (Trader::Meets { .. }, _) => {}
         }
         Ok(())
+    }
+
+    /// The next rows of all keys that meet in its account.
+    pub(super) fn round(&mut self, round: &Round) -> Result<(), RunError> {
+        let failed = self.failed();
+        let Some(account) = &mut self.account else { return Ok(()) };
+        for (key, shared) in &round.rows {
+            let SetOfKey { nodes, trader } = &mut self.keys[*key];
+            let Trader::Meets { schema, columns: needed } = trader else { continue };
+            let own = columns(nodes, shared).map_err(&failed)?;
+            let rows = batch(schema, needed.iter().map(|from| from.column(shared, &own))).map_err(&failed)?;
+            let met = account.push(*key, &rows).map_err(&failed)?;
+            self.last.push(ACCOUNT, met.steps)?;
+        }
+        for key in 0..self.keys.len() {
+            let met = account.complete(key, round.known).map_err(&failed)?;
+            self.last.push(ACCOUNT, met.steps)?;
+        }
+        Ok(())
+    }
+
+    /// Names the set in an error of its operators.
+    fn failed(&self) -> impl Fn(OperatorError) -> RunError + use<> {
+        let number = self.number;
+        move |error| RunError::Operator { symbol: format!("set {number}"), error }
     }
 
     pub(super) fn complete(&mut self, key: usize, time: Micros) -> Result<(), RunError> {
@@ -79,10 +112,11 @@ impl SetState {
     }
 
     pub(super) fn end(&mut self, key: usize) -> Result<(), RunError> {
+        let failed = self.failed();
         let Trader::Full { strategy, .. } = &mut self.keys[key].trader else { return Ok(()) };
         let mut emit = Emit::default();
-        let failed = |error| RunError::Operator { symbol: format!("set {}", self.number), error };
         strategy.finish(&mut emit).map_err(failed)?;
+        self.notes.add(emit.given.notes);
         self.last.end(key, emit.given.finish)
     }
 
@@ -92,6 +126,13 @@ impl SetState {
         market: &Market<'_>,
         range: (Micros, Micros),
     ) -> Result<Result<Found, u64>, RunError> {
+        let failed = self.failed();
+        if let Some(account) = &mut self.account {
+            let met = account.finish().map_err(failed)?;
+            self.notes.add(met.notes);
+            self.last.push(ACCOUNT, met.steps)?;
+            self.last.end(ACCOUNT, met.finish)?;
+        }
         let (metrics, blocks) = match (self.lean().map(|rules| &rules.lean), &self.walk) {
             (Some(lean), Some(walk)) => {
                 let Some(run) = walk.clone().finish(lean, market).map_err(|e| internal(&e))? else {
@@ -108,7 +149,7 @@ impl SetState {
         let digest = metrics_digest(&metrics)?;
         let ends = self.last.cash().filter(|_| self.ends);
         let end = ends.zip(self.last.closed()?).map(|(cash, metrics)| End { metrics, cash });
-        Ok(Ok(Found { number: self.number, metrics, digest, blocks, end }))
+        Ok(Ok(Found { number: self.number, metrics, digest, blocks, notes: self.notes, end }))
     }
 }
 
@@ -117,7 +158,7 @@ fn internal(error: &EngineError) -> RunError {
 }
 
 /// The columns of a set's own nodes.
-fn columns(nodes: &mut [Node], shared: &[ArrayRef]) -> Result<Vec<ArrayRef>, Failed> {
+fn columns(nodes: &mut [Node], shared: &[ArrayRef]) -> Result<Vec<ArrayRef>, OperatorError> {
     let mut own = Vec::new();
     for node in nodes {
         own.extend(node.process(shared, &own)?);

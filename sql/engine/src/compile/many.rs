@@ -18,17 +18,18 @@ use super::{
 };
 use crate::{
     lower::{Binding, inner_chain, strategy_op},
+    portfolio::Gathering,
     project::ProjectOp,
 };
 use candleflow_config::{
     Diagnostics, Document,
-    document::{Account, Expr as Text, Number},
+    document::{Expr as Text, Number},
     nearest,
     research::Sweep,
 };
 use candleflow_kernels::strategy::{Lean, PositionView, Rules, Scope};
 use candleflow_stream::{
-    Higher, IndicatorOp, Operator,
+    Higher, IndicatorOp, Intake, Operator, detail,
     graph::{LeanRules, Node, Origin, SetOfKey, Trader},
     intake,
 };
@@ -46,18 +47,12 @@ pub struct Many {
     symbol: String,
     graph: Graph,
     sets: Vec<SetPlan>,
+    /// Whether bars come with finer bars.
+    detail: bool,
+    /// Whether all symbols share one account.
+    meets: bool,
     /// Bars before the first row that all of them need; `None`: all there are.
     pub warmup: Option<usize>,
-}
-
-/// What a run does, and a sweep does not.
-fn refuse(document: &Document, account: &Account, errors: &mut Diagnostics) {
-    if account.terms.scope == Scope::Portfolio {
-        errors.add(account.place, "a sweep has an account for each symbol: take scope: symbol");
-    }
-    if let Some(detail) = &document.detail {
-        errors.add(detail.place, "a sweep reads no finer bars: take path: pessimistic, ohlc or nearest");
-    }
 }
 
 struct SetPlan {
@@ -80,10 +75,6 @@ impl Many {
         let base = document.params_of(symbol);
         let own = document.per_symbol.get(symbol);
         let before = errors.iter().count();
-        refuse(document, account, errors);
-        if errors.iter().count() > before {
-            return None;
-        }
         let mut compiler = Compiler::new(session, base.clone(), errors, Default::default())?;
         compiler.graph = Some(Graph::new());
         let scan = compiler.plan.clone();
@@ -109,7 +100,8 @@ impl Many {
         }
         let warmup = compiler.warmup();
         let graph = compiler.graph?;
-        Some(Many { symbol: symbol.to_owned(), graph, sets: plans, warmup })
+        let (detail, meets) = (document.detail.is_some(), account.terms.scope == Scope::Portfolio);
+        Some(Many { symbol: symbol.to_owned(), graph, sets: plans, detail, meets, warmup })
     }
 
     /// Of all sets, the place and the bars of the one whose rules need most bars before they have a value.
@@ -120,7 +112,23 @@ impl Many {
 
     /// Whether every set can take the fast path.
     pub fn is_lean(&self) -> bool {
-        self.sets.iter().all(|set| Lean::of(&set.strategy.spec, &set.strategy.filters).is_some())
+        !self.meets && self.sets.iter().all(|set| Lean::of(&set.strategy.spec, &set.strategy.filters).is_some())
+    }
+
+    /// The door of the sets' bars.
+    pub fn intake(&self) -> Intake {
+        if self.detail { Intake::detailed() } else { Intake::default() }
+    }
+
+    /// Each set's symbol joins the account that the set has over all symbols.
+    ///
+    /// # Errors
+    /// When a set's rules have another shape here than for the symbols before.
+    pub fn join(&self, accounts: &mut [Gathering], binding: &Binding) -> Result<()> {
+        for (set, account) in self.sets.iter().zip(accounts) {
+            account.join(&self.symbol, &set.strategy, self.rows(set).0, binding)?;
+        }
+        Ok(())
     }
 
     /// Operators: the shared nodes by level, and each set's own, in the order of the sets. `lean`: on the fast path, where
@@ -147,7 +155,7 @@ impl Many {
             }
             levels[level].push(step);
         }
-        let (mut shared, mut next) = (Vec::new(), base);
+        let (mut shared, mut next) = (Vec::new(), self.intake().schema().fields().len());
         for level in levels {
             let mut nodes = Vec::new();
             for step in level {
@@ -180,7 +188,7 @@ impl Many {
     ) -> Result<SetOfKey> {
         let plan = &set.strategy;
         // The fast path pays no funding.
-        let lean = lean && !binding.statics.funding.contains_key(&self.symbol);
+        let lean = lean && !self.meets && !binding.statics.funding.contains_key(&self.symbol);
         let lean = Lean::of(&plan.spec, &binding.statics.filters_of(&self.symbol, plan)).filter(|_| lean);
         // A crossing that the set alone uses needs no column: it is found as bits from the two that cross.
         let crossing = |slot: usize| lean.as_ref().and_then(|_| self.crossing(slot));
@@ -209,18 +217,28 @@ impl Many {
             }
             return Ok(SetOfKey { nodes, trader: Trader::Lean(rules) });
         }
-        let slots = set.slots.iter().map(|slot| place(*slot)).collect::<Result<Vec<_>>>()?;
-        let mut fields: Vec<Field> = intake::SCHEMA.fields().iter().map(|f| f.as_ref().clone()).collect();
-        let mut columns: Vec<Origin> = (0..fields.len()).map(Origin::Shared).collect();
-        for (slot, from) in set.slots.iter().zip(slots) {
-            if *slot >= intake::SCHEMA.fields().len() {
-                fields.push(self.graph.fields[*slot].clone());
-                columns.push(from);
-            }
+        let (schema, columns) = self.rows(set);
+        let mut columns = columns.into_iter().map(place).collect::<Result<Vec<_>>>()?;
+        columns.extend(self.detail.then_some(Origin::Shared(intake::SCHEMA.fields().len())));
+        if self.meets {
+            return Ok(SetOfKey { nodes, trader: Trader::Meets { schema, columns } });
         }
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
         let strategy = strategy_op(plan, &schema, &self.symbol, binding, false)?;
         Ok(SetOfKey { nodes, trader: Trader::Full { strategy: Box::new(strategy), schema, columns } })
+    }
+
+    /// What the engine of a set is given: the schema of its rows, and the graph's columns in it; finer bars come last.
+    fn rows(&self, set: &SetPlan) -> (SchemaRef, Vec<usize>) {
+        let base = intake::SCHEMA.fields().len();
+        let mut columns: Vec<usize> = (0..base).collect();
+        for slot in &set.slots {
+            if !columns.contains(slot) {
+                columns.push(*slot);
+            }
+        }
+        let fields = columns.iter().map(|column| self.graph.fields[*column].clone());
+        let fields: Vec<Field> = fields.chain(self.detail.then(detail::field)).collect();
+        (Arc::new(Schema::new(fields)), columns)
     }
 
     /// The columns that cross, the one that comes to be above first, where a column is that and one set's alone.

@@ -3,7 +3,7 @@
 use super::study::Study;
 use crate::{
     exit::usage,
-    wiring::run::{first, times},
+    wiring::run::{finer, first, times},
 };
 use candleflow_lake::{At, FileRef, Lake, Order, Read, Span};
 use candleflow_schema::{Interval, Micros, Source, Symbol, time};
@@ -87,19 +87,23 @@ impl Bars {
         self.symbols.iter().filter(|(_, times)| all && short(times)).map(|(s, _)| s.to_string()).collect()
     }
 
-    /// A source per symbol, warm-up included.
+    /// A source per symbol, with warm-up, and with finer bars where the study wants them.
     pub(super) async fn sources(
         &self,
+        study: &Study,
         lake: &Lake,
         window: Window,
-        warmup: Option<usize>,
     ) -> anyhow::Result<Vec<(Symbol, Box<dyn Source>)>> {
-        let mut sources: Vec<(Symbol, Box<dyn Source>)> = Vec::new();
+        let at = At::Files(self.files.clone());
+        let mut sources = Vec::new();
         for (symbol, times) in &self.symbols {
-            let begins = first(&times[..times.partition_point(|t| *t <= window.from)], warmup);
+            let begins = first(&times[..times.partition_point(|t| *t <= window.from)], study.warmup);
             let spans = vec![Span { symbol: symbol.clone(), from: begins, to: window.to }];
-            let read = Read { spans, ..Read::of(self.interval, &[], 0, 0).at(At::Files(self.files.clone())) };
-            sources.push((symbol.clone(), Box::new(lake.source(&read, Order::BySymbol, None).await?)));
+            let read = Read { spans, ..Read::of(self.interval, &[], 0, 0).at(at.clone()) };
+            let source: Box<dyn Source> = Box::new(lake.source(&read, Order::BySymbol, None).await?);
+            let range = (window.from, window.to);
+            sources
+                .push((symbol.clone(), finer::over_history(&study.prepared, lake, symbol, range, &at, source).await?));
         }
         Ok(sources)
     }

@@ -10,15 +10,16 @@ use crate::{
     wiring::run::{Tables, statics},
 };
 use anyhow::Context;
-use candleflow_engine::{Binding, Statics};
+use candleflow_config::Document;
+use candleflow_engine::{Binding, Gathering, Statics};
 use candleflow_kernels::{metrics::Metrics, money::Money, strategy::AtEnd};
 use candleflow_lake::Lake;
 use candleflow_runtime::{
     Last,
-    sweep::{Found, Pass, PassKey, PassSet, Passed, SLICE, pass},
+    sweep::{Found, Pass, PassKey, PassSet, Passed, SLICE, pass, slice_of_many},
 };
 use candleflow_schema::Micros;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// What a set on its way takes beside its rows: the engine, the metrics, its operators.
@@ -27,6 +28,12 @@ const SET: u64 = 64 << 10;
 const BAR: u64 = 40;
 /// A step of an account that waits for another symbol.
 const STEP: u64 = 320;
+/// What a symbol of an account over all of them takes in a set: its rules and operators.
+const MEMBER: u64 = 8 << 10;
+/// A row that meets others in such an account.
+const ROW: u64 = 256;
+/// Finer bars of a symbol on their way, once for all sets; and those of the rows that meet in an account.
+const FINER: u64 = 16 << 20;
 
 /// How sets are computed.
 pub(super) struct Passes<'a> {
@@ -64,11 +71,19 @@ impl Passes<'_> {
     /// How many sets fit into the memory.
     pub(super) fn fit(&self, window: Window) -> anyhow::Result<usize> {
         let (bars, lean) = (self.bars.count(window, self.study.warmup), self.study.lean);
-        let symbols = self.study.prepared.compiled.len() as u64;
-        // Days of equity (a day has at least one bar), and steps that wait.
-        let waiting = if symbols > 1 { symbols * SLICE as u64 * STEP } else { 0 };
+        let prepared = &self.study.prepared;
+        let (symbols, together) = (prepared.compiled.len() as u64, prepared.is_portfolio());
+        let waiting = match symbols {
+            // Rows of an account wait once for all sets; each set has room for those of a round.
+            _ if together => symbols * (MEMBER + slice_of_many(prepared.compiled.len()) as u64 * ROW),
+            0 | 1 => 0,
+            _ => symbols * SLICE as u64 * STEP,
+        };
+        // Days of equity (a day has at least one bar), and what waits.
         let one = SET + bars.min(10_000) * 24 + waiting;
-        let fixed = if lean { bars * BAR } else { 0 };
+        let finer = prepared.detail().map_or(0, |_| symbols * FINER);
+        let finer = finer * if together { 1 + self.threads as u64 } else { 1 };
+        let fixed = finer + if lean { bars * BAR } else { 0 };
         match self.memory.saturating_sub(fixed) / one {
             0 => {
                 let (has, needs) = (self.memory >> 20, (fixed + one).div_ceil(1 << 20));
@@ -113,28 +128,24 @@ impl Passes<'_> {
         balances: &[Money],
         before: Option<Metrics>,
     ) -> anyhow::Result<Found> {
-        let prepared = &self.study.prepared;
-        let state = prepared.session.state();
         let last = match before {
             Some(metrics) => Last::after(balances.len(), metrics),
-            None => Last::new(balances.len(), balances.first().copied().unwrap_or(Money::ZERO)),
+            None => self.last(balances.first().copied().unwrap_or(Money::ZERO)),
         };
-        let (mut keys, mut set) = (Vec::new(), PassSet { number, keys: Vec::new(), last, ends: true });
-        let sources = self.bars.sources(self.lake, window, self.study.warmup).await?;
-        for ((symbol, source), balance) in sources.into_iter().zip(balances) {
-            let mut document = prepared.document.clone();
+        let mut sets = vec![PassSet { number, keys: Vec::new(), account: None, last, ends: true }];
+        let closing = |place: usize| {
+            let mut document = self.study.prepared.document.clone();
             document.fills.at_end = AtEnd::Close;
-            if let Some(account) = &mut document.account {
+            // Symbols of one account begin with the same money.
+            if let (Some(account), Some(balance)) = (&mut document.account, balances.get(place).or(balances.last())) {
                 account.terms.balance = *balance;
             }
-            let many = self.study.with(&document, &[number], &symbol)?;
-            let (shared, own) = many.lower(&state, &self.binding(window), false)?;
-            set.keys.extend(own);
-            keys.push(PassKey { key: symbol, source, shared });
-        }
+            Cow::Owned(document)
+        };
+        let keys = self.keys(&mut sets, window, false, closing).await?;
         let progress = |_| ();
         let run = Pass { from: window.from, threads: 1, progress: &progress, cancel: self.cancel.clone() };
-        pass(keys, vec![set], &run).await?.found.pop().context("one set was run")
+        pass(keys, sets, &run).await?.found.pop().context("one set was run")
     }
 
     async fn pass(
@@ -144,20 +155,53 @@ impl Passes<'_> {
         lean: bool,
         progress: &(dyn Fn(u64) + Sync),
     ) -> anyhow::Result<Passed> {
-        let prepared = &self.study.prepared;
-        let state = prepared.session.state();
-        let mut keys = Vec::new();
-        let balance = prepared.document.account.as_ref().map_or(Money::ZERO, |account| account.terms.balance);
-        let symbols = prepared.compiled.len();
-        let set = |n: &u64| PassSet { number: *n, keys: Vec::new(), last: Last::new(symbols, balance), ends: false };
+        let document = &self.study.prepared.document;
+        let balance = document.account.as_ref().map_or(Money::ZERO, |account| account.terms.balance);
+        let set = |number: &u64| {
+            let last = self.last(balance);
+            PassSet { number: *number, keys: Vec::new(), account: None, last, ends: false }
+        };
         let mut sets: Vec<PassSet> = numbers.iter().map(set).collect();
-        for (symbol, source) in self.bars.sources(self.lake, window, self.study.warmup).await? {
-            let many = self.study.again(numbers, &symbol)?;
-            let (shared, own) = many.lower(&state, &self.binding(window), lean)?;
-            sets.iter_mut().zip(own).for_each(|(set, own)| set.keys.push(own));
-            keys.push(PassKey { key: symbol, source, shared });
-        }
+        let keys = self.keys(&mut sets, window, lean, |_| Cow::Borrowed(document)).await?;
         let run = Pass { from: window.from, threads: self.threads, progress, cancel: self.cancel.clone() };
         Ok(pass(keys, sets, &run).await?)
+    }
+
+    /// The statistics of a set that has not begun.
+    fn last(&self, balance: Money) -> Last {
+        let symbols = self.study.prepared.compiled.len();
+        match self.study.prepared.is_portfolio() {
+            true => Last::portfolio(symbols, balance),
+            false => Last::new(symbols, balance),
+        }
+    }
+
+    /// The symbols with their bars, and in `sets` what each set does on them; `document` gives that of a symbol by its
+    /// place.
+    async fn keys<'d>(
+        &self,
+        sets: &mut [PassSet],
+        window: Window,
+        lean: bool,
+        document: impl Fn(usize) -> Cow<'d, Document>,
+    ) -> anyhow::Result<Vec<PassKey>> {
+        let (prepared, binding) = (&self.study.prepared, self.binding(window));
+        let (state, together) = (prepared.session.state(), prepared.is_portfolio());
+        let numbers: Vec<u64> = sets.iter().map(|set| set.number).collect();
+        let mut accounts: Vec<Gathering> = Vec::new();
+        accounts.resize_with(if together { sets.len() } else { 0 }, Gathering::default);
+        let mut keys = Vec::new();
+        let sources = self.bars.sources(self.study, self.lake, window).await?;
+        for (place, (symbol, source)) in sources.into_iter().enumerate() {
+            let many = self.study.with(&document(place), &numbers, &symbol)?;
+            let (shared, own) = many.lower(&state, &binding, lean)?;
+            many.join(&mut accounts, &binding)?;
+            sets.iter_mut().zip(own).for_each(|(set, own)| set.keys.push(own));
+            keys.push(PassKey { key: symbol, source, intake: many.intake(), shared });
+        }
+        for (set, account) in sets.iter_mut().zip(accounts) {
+            set.account = Some(account.open(window.from)?);
+        }
+        Ok(keys)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     wiring::run::{Prepared, prepare},
 };
 use candleflow_config::{Diagnostics, Document, research::Sweep};
-use candleflow_engine::{Filter, Many, named};
+use candleflow_engine::{Binding, Filter, Gathering, Many, named};
 use candleflow_kernels::metrics::Random;
 use std::{collections::BTreeSet, path::Path};
 
@@ -70,10 +70,13 @@ impl Study {
         let symbols: Vec<String> = self.distinct().into_iter().map(str::to_owned).collect();
         self.lean = self.prepared.document.source.symbols.len() == 1;
         for numbers in self.numbers.chunks(TOGETHER) {
+            let mut accounts: Vec<Gathering> = Vec::new();
+            accounts.resize_with(if self.prepared.is_portfolio() { numbers.len() } else { 0 }, Gathering::default);
             for symbol in &symbols {
                 let many = self.compile(file, &self.prepared.document, numbers, symbol)?;
                 self.warmup = self.warmup.zip(many.warmup).map(|(most, one)| most.max(one));
                 self.lean &= many.is_lean();
+                many.join(&mut accounts, &Binding::default())?;
                 if let Some((place, bars)) = many.longest_lookback().filter(|(_, bars)| *bars > self.lookback.1) {
                     self.lookback = (numbers[place], bars);
                 }
@@ -90,12 +93,7 @@ impl Study {
         many.ok_or_else(|| errors.into())
     }
 
-    /// Plans sets that have been planned before.
-    pub(crate) fn again(&self, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
-        self.with(&self.prepared.document, numbers, symbol)
-    }
-
-    /// The same over a document that differs in its account.
+    /// Plans sets that have been planned before, over a document that may differ in its account.
     pub(crate) fn with(&self, document: &Document, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
         self.compile(Path::new(&document.name.value), document, numbers, symbol)
     }

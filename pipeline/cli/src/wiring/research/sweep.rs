@@ -11,12 +11,13 @@ use super::{
 use crate::{
     exit::usage,
     talk::{Work, say},
-    wiring::run::{Tables, pinned, run_id},
+    wiring::run::{Tables, noted, pinned, run_id},
 };
 use arrow::{array::AsArray, datatypes::Int64Type};
 use candleflow_lake::{FileRef, KLINES_TABLE, Lake};
 use candleflow_runtime::RunError;
 use candleflow_schema::{Clock, Micros, SystemClock, digest};
+use candleflow_stream::Notes;
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -93,7 +94,7 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
     let started = Instant::now();
     let per_set = bars.count(window, study.warmup);
     let work = Work::new("sweep", per_set * study.numbers.len() as u64);
-    let (mut computed, mut range, mut before) = (0, None, 0u64);
+    let (mut computed, mut range, mut before, mut notes) = (0, None, 0u64, Notes::default());
     // A chunk is committed while the next one is computed.
     let mut committing: Option<tokio::task::JoinHandle<anyhow::Result<()>>> = None;
     for (number, sets) in study.numbers.chunks(header.chunk).enumerate() {
@@ -119,6 +120,7 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
             };
             computed += results.found.len();
             range = results.range;
+            results.found.iter().for_each(|set| notes = notes.most(set.notes));
             let (lake, run_id, sweep) = (lake.clone(), header.run_id.clone(), study.sweep.clone());
             let commit = async move { keep::chunk(&lake, &run_id, number, &sweep, &results.found).await };
             committing = Some(tokio::spawn(commit));
@@ -129,6 +131,7 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
         committing.await??;
     }
     work.done();
+    noted(notes).iter().for_each(|note| say(&format!("warning: in a set, up to {note}")));
     let elapsed = started.elapsed();
     let trials = trials(lake, &header.run_id).await?;
     trials.write(lake, &header.run_id).await?;

@@ -175,7 +175,8 @@ async fn go(passes: &Passes<'_>, mut steps: Vec<Step>, walk: &WalkForward) -> an
         let Some((number, inside)) = best.filter(|(_, value)| value.is_some()) else { continue };
         (step.chosen, step.inside) = (Some(number), inside);
         // Once with the file's balance, to be compared with the train window; once with what is left of it.
-        let balances = vec![terms.terms.balance; study.prepared.compiled.len()];
+        let accounts = if study.prepared.is_portfolio() { 1 } else { study.prepared.compiled.len() };
+        let balances = vec![terms.terms.balance; accounts];
         let alone = passes.close(number, step.test, &balances, None).await?;
         let named = |name: &str| metric_index(name).and_then(|place| value(&alone, place));
         step.outside = value(&alone, metric);

@@ -23,4 +23,4 @@ pub(crate) use input::{first, pinned, times};
 pub(crate) use keep::run_id;
 pub(crate) use live::{job_name, name_in_up, on_topic};
 pub(crate) use prepare::{Prepared, announce, prepare, prepare_text};
-pub(crate) use statics::{Tables, statics};
+pub(crate) use statics::{Tables, noted, statics};

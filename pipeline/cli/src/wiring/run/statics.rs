@@ -136,7 +136,7 @@ pub(crate) async fn statics(
 }
 
 /// What the engine had less of than the pipeline asked for.
-pub(super) fn noted(notes: Notes) -> Vec<String> {
+pub(crate) fn noted(notes: Notes) -> Vec<String> {
     let mut warnings = Vec::new();
     if notes.before_filters > 0 {
         warnings.push(format!(
