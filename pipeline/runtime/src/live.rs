@@ -1,19 +1,23 @@
 //! A run over an input that does not end: one source brings all keys, each has its chain.
 //!
 //! Rows are computed as they come; chains of different keys do not wait for each other, unless they meet in a portfolio.
-//! The run ends when every key is known up to `to`, or when it is cancelled: `finish` is called in the first case and in a
-//! stop, never in a pause. Ordinals count the rows of a task: only keys of one task come in an order that a replay repeats.
+//! The run ends when every key is known up to its limit, or when it is stopped. Where each key ends is told before
+//! anything is written that exists only because of it, so that whoever runs the job again can end it there. Ordinals count the rows of a task: only keys of one task come in an order that a replay repeats.
 
 use crate::{Outcome, Outlets, RunError, Tail, outcome::Tally, telemetry};
 use arrow::array::{AsArray, RecordBatch};
-use candleflow_schema::{Input, Micros, Source, Symbol};
+use candleflow_schema::{ConnectorError, Input, Micros, Source, Symbol};
 use candleflow_stream::{Chain, Given, columns};
+use futures::future::BoxFuture;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// How often sinks that are not eager commit.
 pub const COMMIT_EVERY: Duration = Duration::from_secs(10);
+
+/// Is told the event time up to which each key goes, in listed order.
+pub type Ending<'r> = dyn Fn(Vec<Micros>) -> BoxFuture<'r, Result<(), ConnectorError>> + Sync + 'r;
 
 /// What a live run is made of.
 pub struct Live<'r> {
@@ -27,8 +31,11 @@ pub struct Live<'r> {
     pub pipeline: &'r str,
     /// Rows at or before this event time are warm-up.
     pub from: Micros,
-    /// The run ends when every key is known up to here.
-    pub to: Option<Micros>,
+    /// The event time up to which each key goes, in listed order; the run ends when every key is known up to its own.
+    /// `None`: until it is stopped.
+    pub limits: Option<Vec<Micros>>,
+    /// Hears where the run ends, before its last rows are written.
+    pub ending: &'r Ending<'r>,
     /// Hears of every row that came in: the key's place and the event time.
     pub progress: &'r (dyn Fn(usize, Micros) + Sync),
     /// Ends the run as if its input had ended.
@@ -44,7 +51,7 @@ struct Driver<'r, 'o> {
     tally: Tally,
 }
 
-/// Runs until `to`, a stop, or the end of the source.
+/// Runs until its limits, a stop, or the end of the source.
 ///
 /// # Errors
 /// The first that happens; what was committed before stays.
@@ -82,7 +89,14 @@ fn every(period: Duration) -> Interval {
 
 impl Driver<'_, '_> {
     fn arrived(&self) -> bool {
-        self.run.to.is_some_and(|to| self.known.iter().all(|known| *known >= to))
+        self.run
+            .limits
+            .as_ref()
+            .is_some_and(|limits| self.known.iter().zip(limits).all(|(known, limit)| known >= limit))
+    }
+
+    fn limit(&self, place: usize) -> Micros {
+        self.run.limits.as_ref().map_or(Micros::MAX, |limits| limits[place])
     }
 
     /// Rows of several keys: each run of rows of one key goes to its chain.
@@ -98,7 +112,8 @@ impl Driver<'_, '_> {
             if let Some(place) = self.places.get(name).copied() {
                 let part = rows.slice(start, end - start);
                 let times = columns::times("live", &part, time).map_err(failed)?;
-                let within = self.run.to.map_or(times.len(), |to| times.partition_point(|t| *t <= to));
+                let limit = self.limit(place);
+                let within = times.partition_point(|t| *t <= limit);
                 let reached = times.last().copied().unwrap_or(Micros::MIN);
                 self.key(place, part.slice(0, within), &times[..within]).await?;
                 self.known[place] = self.known[place].max(reached);
@@ -122,7 +137,7 @@ impl Driver<'_, '_> {
     async fn complete(&mut self, symbol: &Symbol, time: Micros) -> Result<(), RunError> {
         let Some(place) = self.places.get(symbol).copied() else { return Ok(()) };
         self.known[place] = self.known[place].max(time);
-        let time = self.run.to.map_or(time, |to| time.min(to));
+        let time = time.min(self.limit(place));
         let given = self.chain(place, |chain| chain.advance(time))?;
         self.give(place, given, false).await?;
         (self.run.progress)(place, time);
@@ -143,6 +158,8 @@ impl Driver<'_, '_> {
     }
 
     async fn finish(mut self) -> Result<Outcome, RunError> {
+        let ends = self.known.iter().enumerate().map(|(place, known)| (*known).min(self.limit(place))).collect();
+        (self.run.ending)(ends).await?;
         for place in 0..self.run.keys.len() {
             let given = self.chain(place, Chain::finish)?;
             self.tally.ended(self.run.keys[place].1.dropped());

@@ -3,7 +3,7 @@
 use crate::support::{Home, kafka, shared};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Bars of some symbols; the last symbol stops trading between `FROM` and `TO`.
 pub(crate) fn bars(home: &Home) -> Option<Vec<String>> {
@@ -23,7 +23,7 @@ fn bars_of(home: &Home, symbols: [&str; 3]) -> Option<Vec<String>> {
     Some(files)
 }
 
-const PIPELINE: &str = "
+pub(crate) const PIPELINE: &str = "
 name: parity
 source: { symbols: [BTCUSDT, ETHUSDT, XRPUSDT], interval: 1m }
 columns:
@@ -39,9 +39,9 @@ account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% }, slippage: { pct: 
 sinks: [orders, trades, equity, metrics, { topic: signals.parity }]
 ";
 
-const SINCE: &str = "2021-04-20";
-const START: &str = "2021-04-25T00:00";
-const FROM: &str = "2021-04-25T02:00";
+pub(crate) const SINCE: &str = "2021-04-20";
+pub(crate) const START: &str = "2021-04-25T00:00";
+pub(crate) const FROM: &str = "2021-04-25T02:00";
 const TO: &str = "2021-04-25T12:00";
 
 /// The digest over the imported bars.
@@ -143,7 +143,7 @@ sinks: [orders, trades, equity, columns, metrics, { topic: signals.rotation }]
 ";
 
 /// All digests that a command printed, sorted.
-fn digests(said: &crate::support::Said) -> Vec<String> {
+pub(crate) fn digests(said: &crate::support::Said) -> Vec<String> {
     let digest = |line: &str| line.strip_prefix("digest").map(|rest| rest.trim().to_owned());
     let mut all: Vec<String> = said.out.lines().filter_map(digest).collect();
     all.sort();

@@ -4,6 +4,7 @@
 
 mod check;
 mod detail;
+mod ending;
 mod files;
 mod live;
 mod pipeline;

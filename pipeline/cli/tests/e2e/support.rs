@@ -112,6 +112,12 @@ impl Running {
         }
     }
 
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill runs");
+    }
+
     /// kill -9.
     pub(crate) fn kill(mut self) {
         let _ = self.child.kill();

@@ -4,6 +4,7 @@
 //! again, it replays from there, and each sink takes only the rows that it does not have.
 
 use super::{
+    ending::End,
     input::warmup,
     inputs::Inputs,
     keep::{Facts, all_finished, attach, finished, keep, run_id},
@@ -117,7 +118,8 @@ pub(crate) async fn on_topic(
         }
     };
     let from = handover.from;
-    if args.to.is_some_and(|to| to <= from) {
+    let end = End::of(lake, job, &symbols, args.to).await?;
+    if !end.is_recorded() && args.to.is_some_and(|to| to <= from) {
         return Err(usage(format!("--to must be after {}", time::format(from))));
     }
     let run_id = job.to_owned();
@@ -183,13 +185,14 @@ pub(crate) async fn on_topic(
         source: telling.tapped(source, from),
         pipeline: &prepared.canonical,
         from,
-        to: args.to,
+        limits: end.limits(),
+        ending: &|times| Box::pin(end.come(times, args.dry)),
         progress,
         stop: cancel,
     };
     let outcome = live(run, telling.watched(tail), &mut outlets).await?;
     warnings.extend(noted(outcome.notes));
-    let to = args.to.or(outcome.range.map(|(_, to)| to)).unwrap_or(from);
+    let to = end.to().or(outcome.range.map(|(_, to)| to)).unwrap_or(from);
     let version = i64::try_from(handover.klines_version).ok();
     let border = |feed: Option<&Feed>, symbol: &Symbol| Some(feed?.symbols.get(&**symbol)?.border);
     let borders = |symbol: &Symbol| (border(Some(&handover.bars), symbol), border(handover.detail.as_ref(), symbol));

@@ -4,10 +4,12 @@
 //!  file ─► prepare ─► history or live ─► keep: outputs, metrics, and last of all the `runs` row
 //!                       ▲
 //!                     input: which bars, from where, since when; finer: the bars inside them; statics: filters and funding
+//!                     ending: where a live run ended, before its last rows
 //!  run id ─► again: the same from what was recorded of it (inputs), nothing kept
 //! ```
 
 mod again;
+mod ending;
 pub(crate) mod finer;
 mod history;
 mod input;
