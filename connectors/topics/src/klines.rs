@@ -4,10 +4,11 @@
 //! batch, in the order of the partition; a `complete` record ends the batch before it, so that nothing overtakes it. A
 //! value that cannot be read is handed to `bad` with its place and passed over: bad input is not an error of a pipeline.
 
-use crate::{
-    Delivered, Log, Outgoing, Reader, Record, Result, Start, TopicConfig, Writer, latest_up_to_now,
-    limits::MAX_READ_RECORDS,
-};
+mod pace;
+
+pub use pace::Pace;
+
+use crate::{Delivered, Log, Outgoing, Reader, Record, Result, Start, TopicConfig, Writer, latest_up_to_now};
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,6 +26,8 @@ use std::{
 const WAIT: Duration = Duration::from_secs(1);
 /// Rows of one batch, at most.
 const ROWS: usize = 8_192;
+/// Records of one read, at most.
+const MOST: usize = 4 * ROWS;
 
 /// The topic of closed bars of a length. `1M` is written `1mo`: names of topics may differ only in case nowhere.
 pub fn topic_of(interval: Interval) -> String {
@@ -66,12 +69,31 @@ pub struct TopicSource {
     after: BTreeMap<Symbol, Micros>,
     ready: VecDeque<Input>,
     bad: OnBad,
+    /// Which partitions wait for others, where symbols meet.
+    pace: Option<Pace>,
 }
 
 impl TopicSource {
     /// The rows of `wanted` that `reader` brings, those at or before `after` left out.
     pub fn new(reader: Box<dyn Reader>, wanted: &[Symbol], after: BTreeMap<Symbol, Micros>, bad: OnBad) -> Self {
-        Self { reader, wanted: wanted.iter().cloned().collect(), after, ready: VecDeque::new(), bad }
+        Self { reader, wanted: wanted.iter().cloned().collect(), after, ready: VecDeque::new(), bad, pace: None }
+    }
+
+    /// The same, in which partitions wait for those that are behind.
+    #[must_use]
+    pub fn paced(self, pace: Option<Pace>) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// Pauses the partitions that are ahead, and reads on those that are not any more.
+    fn turn(&mut self) -> Result<()> {
+        let Some(pace) = &mut self.pace else { return Ok(()) };
+        let positions = self.reader.positions();
+        let at_end = |partition: i32| positions.iter().any(|p| p.partition == partition && p.at_end);
+        match pace.turn(at_end) {
+            Some(paused) => self.reader.pause(paused),
+            None => Ok(()),
+        }
     }
 
     fn take(&mut self, delivered: &[Delivered]) -> std::result::Result<(), ConnectorError> {
@@ -88,6 +110,9 @@ impl TopicSource {
                 || self.after.get(record.symbol()).is_some_and(|after| record.time() <= *after)
             {
                 continue;
+            }
+            if let Some(pace) = &mut self.pace {
+                pace.heard(record.symbol(), record.time());
             }
             match record {
                 KlineRecord::Bar(bar) => bars.push(bar),
@@ -122,8 +147,10 @@ impl Source for TopicSource {
             if let Some(input) = self.ready.pop_front() {
                 return Ok(Some(input));
             }
-            let delivered = self.reader.next_batch(MAX_READ_RECORDS.min(4 * ROWS), WAIT).await?;
+            let most = self.pace.as_ref().map_or(MOST, |pace| pace.delivery().min(MOST));
+            let delivered = self.reader.next_batch(most, WAIT).await?;
             self.take(&delivered)?;
+            self.turn()?;
         }
     }
 

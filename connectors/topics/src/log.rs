@@ -1,5 +1,6 @@
 //! The traits: a log, its writers and its readers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -85,7 +86,7 @@ pub(crate) fn validate_assignment(partitions: &[(i32, Start)]) -> Result<()> {
     if partitions.is_empty() {
         return Err(Error::InvalidConfig { reason: "a reader needs a partition to read".into() });
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     match partitions.iter().find(|(partition, _)| !seen.insert(partition)) {
         None => Ok(()),
         Some((partition, _)) => {
@@ -189,6 +190,9 @@ pub trait Reader: Send {
     ///
     /// Cancelling it loses no record.
     async fn next_batch(&mut self, max_records: usize, max_wait: Duration) -> Result<Vec<Delivered>>;
+
+    /// Reads none of these partitions, and all the others, from the next call on. No record is lost or comes twice.
+    fn pause(&mut self, partitions: &BTreeSet<i32>) -> Result<()>;
 
     /// How far it is, by partition as assigned.
     fn positions(&self) -> Vec<Position>;

@@ -37,6 +37,8 @@ pub struct Detailed {
     bars: Box<dyn Source>,
     ended: bool,
     finer: Vec<Finer>,
+    /// Bars of one key that wait for finer ones, until no more are read of any.
+    most_of_one: usize,
 }
 
 impl Detailed {
@@ -53,7 +55,16 @@ impl Detailed {
         let place = |symbols: Vec<Symbol>| symbols.iter().filter_map(|s| places.get(s).copied()).collect();
         let finer =
             finer.into_iter().map(|(symbols, source)| Finer { source, keys: place(symbols), ended: false }).collect();
-        Self { symbols: keys.to_vec(), join: Join::new(tasks, from), bars, ended: false, finer, places }
+        let join = Join::new(tasks, from);
+        Self { symbols: keys.to_vec(), join, bars, ended: false, finer, places, most_of_one: usize::MAX }
+    }
+
+    /// The same, whose keys meet in one account: bars of one whose finer bars come are read no further ahead of one whose
+    /// finer bars do not than all of them together could wait.
+    #[must_use]
+    pub fn together(self) -> Self {
+        let most_of_one = (MOST_BARS / self.symbols.len().max(1)).max(1);
+        Self { most_of_one, ..self }
     }
 
     /// Waits for the next input of either side: which side it is of (`None`: bars), and what it is.
@@ -64,7 +75,7 @@ impl Detailed {
         for (at, finer) in self.finer.iter_mut().enumerate().filter(|(_, f)| wants(f)) {
             reads.push(finer.source.next().map(move |input| (Some(at), input)).boxed());
         }
-        if !self.ended && self.join.bars() < MOST_BARS {
+        if !self.ended && self.join.bars() < MOST_BARS && self.join.longest() < self.most_of_one {
             reads.push(self.bars.next().map(|input| (None, input)).boxed());
         }
         if reads.is_empty() {

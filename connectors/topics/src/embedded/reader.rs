@@ -3,7 +3,7 @@
 //! State: per partition the next offset and the chunks read ahead, together at most [`limits::MAX_READ_BYTES`] and a
 //! chunk. The store is only touched on a thread for blocking work.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(super) struct EmbeddedReader {
     topic: Arc<Topic>,
     cursors: Vec<Cursor>,
     commits: watch::Receiver<u64>,
+    /// Partitions that are not read.
+    paused: BTreeSet<i32>,
     /// Which partition goes first, so that a busy one does not starve the others.
     turn: usize,
 }
@@ -52,7 +54,7 @@ impl EmbeddedReader {
             cursors.push(Cursor { partition: *partition, next, goal: ends.end, chunks: VecDeque::new() });
         }
         let commits = topic.commits.subscribe();
-        Ok(Self { topic, cursors, commits, turn: 0 })
+        Ok(Self { topic, cursors, commits, paused: BTreeSet::new(), turn: 0 })
     }
 
     /// Reads ahead for every partition that has committed records and none in memory.
@@ -60,7 +62,7 @@ impl EmbeddedReader {
         let count = self.cursors.len();
         let wanted: Vec<Want> = (0..count)
             .map(|i| (self.turn + i) % count)
-            .filter(|i| self.cursors[*i].chunks.is_empty())
+            .filter(|i| self.cursors[*i].chunks.is_empty() && !self.paused.contains(&self.cursors[*i].partition))
             .map(|i| Want { cursor: i, partition: self.cursors[i].partition, next: self.cursors[i].next })
             .filter(|w| w.next < self.topic.stat(w.partition).end)
             .collect();
@@ -89,6 +91,9 @@ impl EmbeddedReader {
         let count = self.cursors.len();
         for i in 0..count {
             let cursor = &mut self.cursors[(self.turn + i) % count];
+            if self.paused.contains(&cursor.partition) {
+                continue;
+            }
             while let Some(chunk) = cursor.chunks.front_mut() {
                 chunk.skip_to(cursor.next)?;
                 let Some((offset, record)) = chunk.read()? else {
@@ -141,6 +146,11 @@ impl Reader for EmbeddedReader {
                 Err(_) => return Ok(out),
             }
         }
+    }
+
+    fn pause(&mut self, partitions: &BTreeSet<i32>) -> Result<()> {
+        self.paused.clone_from(partitions);
+        Ok(())
     }
 
     fn positions(&self) -> Vec<Position> {

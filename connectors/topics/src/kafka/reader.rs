@@ -3,7 +3,7 @@
 //! State: per partition the offset behind the last record handed out. What the client has fetched ahead is bounded by
 //! [`limits::KAFKA_FETCH_AHEAD_KIB`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub(super) struct KafkaReader {
     topic: Arc<str>,
     order: Vec<i32>,
     cursors: BTreeMap<i32, Cursor>,
+    paused: BTreeSet<i32>,
 }
 
 impl KafkaReader {
@@ -72,7 +73,7 @@ impl KafkaReader {
             .map_err(|e| errors::classify("create a client", &e))?;
         consumer.assign(&assignment).map_err(|e| errors::classify(action(), &e))?;
         let order = partitions.iter().map(|(partition, _)| *partition).collect();
-        Ok(Self { consumer, metadata, topic: topic.into(), order, cursors })
+        Ok(Self { consumer, metadata, topic: topic.into(), order, cursors, paused: BTreeSet::new() })
     }
 
     /// Finds out which partition no longer holds the offset that the client asked for.
@@ -142,6 +143,27 @@ impl Reader for KafkaReader {
         }
         metrics::counter!(telemetry::READ_RECORDS, "log" => telemetry::KAFKA).increment(batch.out.len() as u64);
         Ok(batch.out)
+    }
+
+    fn pause(&mut self, partitions: &BTreeSet<i32>) -> Result<()> {
+        let list = |chosen: &dyn Fn(&i32) -> bool| {
+            let mut list = TopicPartitionList::new();
+            for partition in self.order.iter().filter(|p| chosen(p)) {
+                list.add_partition(&self.topic, *partition);
+            }
+            list
+        };
+        let pause = list(&|p| partitions.contains(p) && !self.paused.contains(p));
+        let resume = list(&|p| self.paused.contains(p) && !partitions.contains(p));
+        let failed = |e: KafkaError| errors::classify(format!("pause partitions of topic {}", self.topic), &e);
+        if pause.count() > 0 {
+            self.consumer.pause(&pause).map_err(failed)?;
+        }
+        if resume.count() > 0 {
+            self.consumer.resume(&resume).map_err(failed)?;
+        }
+        self.paused.clone_from(partitions);
+        Ok(())
     }
 
     fn positions(&self) -> Vec<Position> {

@@ -14,6 +14,7 @@ mod kafka;
 mod load;
 mod model;
 mod order;
+mod pausing;
 mod places;
 mod retention;
 mod support;

@@ -66,6 +66,8 @@ struct Key {
     known: Micros,
     /// Event time of the last bar that left.
     passed: Micros,
+    /// Its bars that wait.
+    waiting: usize,
 }
 
 impl Key {
@@ -95,6 +97,7 @@ impl Join {
             last: Micros::MIN,
             known: Micros::MIN,
             passed: Micros::MIN,
+            waiting: 0,
         };
         Self { keys: lanes.iter().map(key).collect(), lanes: BTreeMap::new(), from, bars: 0, finer: 0 }
     }
@@ -102,6 +105,7 @@ impl Join {
     /// Takes bars of a key.
     pub fn rows(&mut self, key: usize, rows: RecordBatch) {
         self.bars += rows.num_rows();
+        self.keys[key].waiting += rows.num_rows();
         if rows.num_rows() > 0 {
             self.lanes.entry(self.keys[key].lane).or_default().push_back(Waiting::Rows(key, rows));
         }
@@ -168,6 +172,7 @@ impl Join {
                 continue;
             }
             self.bars -= n;
+            of.waiting -= n;
             if n == rows.num_rows() {
                 lane.pop_front();
             } else {
@@ -189,6 +194,11 @@ impl Join {
     /// Bars that wait.
     pub fn bars(&self) -> usize {
         self.bars
+    }
+
+    /// Bars that wait of the key of which most do.
+    pub fn longest(&self) -> usize {
+        self.keys.iter().map(|key| key.waiting).max().unwrap_or(0)
     }
 
     /// Whether nothing waits to leave.

@@ -68,3 +68,26 @@ fn bars_are_not_read_on_while_too_many_wait() {
     assert!(source.next().now_or_never().is_none());
     assert_eq!(source.join.bars(), MOST_BARS);
 }
+
+#[test]
+fn bars_of_one_account_are_not_read_far_ahead_of_a_symbol_whose_finer_bars_do_not_come() {
+    let symbols: Vec<Symbol> = vec!["A".into(), "B".into()];
+    let (a, b) = (laws::market("A", 5, 2 * MOST_BARS), laws::market("B", 6, 2 * MOST_BARS));
+    let joined = || {
+        let parts = (0..2 * MOST_BARS / 128).flat_map(|i| [a.slice(i * 128, 128), b.slice(i * 128, 128)]);
+        let ahead = (0..2 * MOST_BARS / 1_024).map(|i| Input::Rows(a.slice(i * 1_024, 1_024)));
+        let finer: Vec<(Vec<Symbol>, Box<dyn Source>)> =
+            vec![(vec![symbols[0].clone()], memory(ahead, false)), (vec![symbols[1].clone()], memory([], true))];
+        Detailed::new(&symbols, &[0, 1], Micros::MIN, memory(parts.map(Input::Rows), false), finer)
+    };
+    let left = |mut source: Detailed| {
+        let mut rows = 0;
+        while let Some(input) = source.next().now_or_never() {
+            let Some(Input::Rows(batch)) = input.unwrap() else { panic!("only rows were given") };
+            rows += batch.num_rows();
+        }
+        rows
+    };
+    assert_eq!(left(joined()), MOST_BARS, "as many of B wait");
+    assert_eq!(left(joined().together()), MOST_BARS / 2);
+}

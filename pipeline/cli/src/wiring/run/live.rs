@@ -143,7 +143,8 @@ pub(crate) async fn on_topic(
     };
     let tasks: Vec<usize> = symbols.iter().enumerate().map(task).collect();
     let lengths = (interval, prepared.detail());
-    let source = live_source::open(lake, &log, lengths, &handover, (&symbols, &tasks), bad).await?;
+    let of = (&symbols[..], &tasks[..], prepared.is_portfolio());
+    let source = live_source::open(lake, &log, lengths, &handover, of, bad).await?;
     let (tables, mut warnings) = Tables::pinned(prepared, lake, (*handover.pinned(lake).await?).clone()).await?;
     let (statics, noticed) = statics(prepared, lake, &tables).await?;
     warnings.extend(noticed);
