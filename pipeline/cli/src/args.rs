@@ -1,5 +1,11 @@
 //! The arguments of every command.
 
+mod lists;
+mod research;
+
+pub(crate) use lists::{DataCommand, GapsArgs, JobsCommand, TopicsCommand};
+pub(crate) use research::{MonteCarloArgs, Of, PboArgs, SweepArgs, WalkForwardArgs};
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -287,105 +293,6 @@ pub(crate) struct RerunArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct SweepArgs {
-    /// The pipeline file, with a block sweep
-    pub(crate) file: PathBuf,
-    /// First event time, exclusive [default: all there is]
-    #[arg(long, value_parser = time)]
-    pub(crate) from: Option<i64>,
-    /// Last event time, inclusive [default: all there is]
-    #[arg(long, value_parser = time)]
-    pub(crate) to: Option<i64>,
-    /// Override a parameter that the sweep does not move
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Run these symbols instead
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) symbols: Vec<String>,
-    /// Go on with the last unfinished sweep of this file, or with the one of this id
-    #[arg(long, value_name = "RUN_ID", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "absent, without a value, with one")]
-    pub(crate) resume: Option<Option<String>>,
-    /// Show so many of the best sets
-    #[arg(long, default_value_t = 10)]
-    pub(crate) top: usize,
-    /// The metric that they are the best by
-    #[arg(long, default_value = "sharpe")]
-    pub(crate) by: String,
-    /// Sets that are computed at the same time [default: one per core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
-    /// MiB that sets may take together; more sets then go in several passes over the bars
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) memory: u64,
-    /// How to print the best sets
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct WalkForwardArgs {
-    /// The pipeline file, with blocks sweep and walk_forward
-    pub(crate) file: PathBuf,
-    /// Where the first train window begins, exclusive [default: the first bar]
-    #[arg(long, value_parser = time)]
-    pub(crate) from: Option<i64>,
-    /// Last event time that may be read, inclusive [default: the last bar]
-    #[arg(long, value_parser = time)]
-    pub(crate) to: Option<i64>,
-    /// Override a parameter that the sweep does not move
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Run these symbols instead
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) symbols: Vec<String>,
-    /// Sets that are computed at the same time [default: one per core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
-    /// MiB that sets may take together
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) memory: u64,
-    /// How to print the windows
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct MonteCarloArgs {
-    /// The id of a run; its file's block monte_carlo says what is drawn, and the flags override it
-    pub(crate) run_id: String,
-    /// How many histories
-    #[arg(long)]
-    pub(crate) sims: Option<u32>,
-    /// The same seed draws the same histories
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-    /// What is drawn
-    #[arg(long, value_enum)]
-    pub(crate) of: Option<Of>,
-    /// Days that are drawn together, for returns
-    #[arg(long)]
-    pub(crate) block: Option<usize>,
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Of {
-    /// Closed trades, one by one
-    Trades,
-    /// Daily returns, in blocks
-    Returns,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PboArgs {
-    /// The id of a sweep, or a CSV or Parquet file of returns: rows set,time,return, or a column per set
-    pub(crate) of: String,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct CheckArgs {
     /// The pipeline file
     pub(crate) file: PathBuf,
@@ -499,108 +406,6 @@ pub(crate) enum Format {
     Arrow,
     /// Parquet file
     Parquet,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DataCommand {
-    /// What is there: symbol, interval, bars, first, last, coverage
-    Coverage {
-        /// Only this symbol
-        #[arg(long)]
-        symbol: Option<String>,
-    },
-    /// Holes between bars, and whether they are known to be the exchange's
-    Gaps(GapsArgs),
-    /// Merge small files, delete files that nobody needs, cut the tables' logs
-    Upkeep {
-        /// Do it although another process seems to be at it
-        #[arg(long)]
-        force: bool,
-    },
-    /// What is odd: off the grid, zero volume, restated, quarantined
-    Quality {
-        /// Only this symbol
-        #[arg(long)]
-        symbol: Option<String>,
-    },
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct GapsArgs {
-    /// The symbol
-    #[arg(long)]
-    pub(crate) symbol: String,
-    /// Length of bar
-    #[arg(long, default_value = "1m")]
-    pub(crate) interval: String,
-    /// From this event time
-    #[arg(long, value_parser = time)]
-    pub(crate) from: Option<i64>,
-    /// To this event time
-    #[arg(long, value_parser = time)]
-    pub(crate) to: Option<i64>,
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TopicsCommand {
-    /// List topics with their partitions and offsets
-    List,
-    /// Print records of a topic
-    Peek {
-        /// The topic
-        topic: String,
-        /// How many, per partition, from its end (or its start with --first)
-        #[arg(long, short = 'n', default_value_t = 5)]
-        count: usize,
-        /// From the start
-        #[arg(long)]
-        first: bool,
-    },
-    /// Delete a topic with its records
-    Delete {
-        /// The topic
-        topic: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum JobsCommand {
-    /// List the jobs, how far they are, and the digests of those that have ended
-    List,
-    /// Run a pipeline live in the running 'up'; prints the job's name
-    Submit(SubmitArgs),
-    /// End a job as if its input had ended; prints its digest
-    Stop {
-        /// Its name
-        job: String,
-    },
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct SubmitArgs {
-    /// The pipeline file
-    pub(crate) file: PathBuf,
-    /// First event time of the outputs, exclusive [default: where the topic begins]
-    #[arg(long, value_parser = time)]
-    pub(crate) from: Option<i64>,
-    /// Last event time, inclusive [default: go on]
-    #[arg(long, value_parser = time)]
-    pub(crate) to: Option<i64>,
-    /// Override a parameter
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Run these symbols instead
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) symbols: Vec<String>,
-    /// Bars before --from that are read: a number or 'all' [default: what explain states]
-    #[arg(long)]
-    pub(crate) warmup: Option<String>,
-    /// Name of the job [default: the same pipeline's job that broke off, which so goes on, or a new one]
-    #[arg(long)]
-    pub(crate) job: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,7 +2,6 @@
 
 use crate::{
     args::{Format, SweepArgs},
-    exit::usage,
     settings::Settings,
     talk::{print, say},
     wiring::{
@@ -16,10 +15,8 @@ use std::process::ExitCode;
 
 pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     research::check_metric("--by", &args.by)?;
-    if args.memory == 0 || args.threads == Some(0) {
-        return Err(usage("--memory and --threads: give at least 1"));
-    }
-    let study = Study::open(&args.file, &args.set, &args.symbols)?;
+    let (threads, memory) = args.sets.machine()?;
+    let study = Study::open(&args.file, &args.sets.set, &args.sets.symbols)?;
     let lake = wiring::lake(settings)?;
     let cancel = wiring::interrupt();
     announce(&study.prepared);
@@ -33,8 +30,7 @@ pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Resul
             ));
         }
     }
-    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let wish = Wish { from: args.from, to: args.to, resume: args.resume, threads, memory: args.memory << 20 };
+    let wish = Wish { from: args.from, to: args.to, resume: args.resume, threads, memory };
     let swept = research::sweep(&study, &lake, &wish, cancel).await?;
     let params: Vec<String> = study.sweep.axes.iter().map(|axis| axis.name.value.clone()).collect();
     let best = swept.trials.top(&lake, &swept.run_id, &args.by, args.top, &params).await?;

@@ -2,7 +2,6 @@
 
 use crate::{
     args::{Format, WalkForwardArgs},
-    exit::usage,
     settings::Settings,
     talk::{print, say},
     wiring::{
@@ -16,15 +15,12 @@ use candleflow_report::figure;
 use std::process::ExitCode;
 
 pub(super) async fn walk_forward(args: WalkForwardArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if args.memory == 0 || args.threads == Some(0) {
-        return Err(usage("--memory and --threads: give at least 1"));
-    }
-    let study = Study::open(&args.file, &args.set, &args.symbols)?;
+    let machine = args.sets.machine()?;
+    let study = Study::open(&args.file, &args.sets.set, &args.sets.symbols)?;
     let lake = wiring::lake(settings)?;
     let cancel = wiring::interrupt();
     announce(&study.prepared);
-    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let walked = research::walk(&study, &lake, (args.from, args.to), (threads, args.memory << 20), cancel).await?;
+    let walked = research::walk(&study, &lake, (args.from, args.to), machine, cancel).await?;
     research::show(&walked.windows, args.format)?;
     if args.format == Format::Table {
         print("all test windows together, one after the other:")?;

@@ -8,7 +8,8 @@
 //! | `deflated` | one a set, when all are done |
 //! | `runs` | one, last of all |
 
-use crate::wiring::run::Prepared;
+use super::study::Study;
+use crate::wiring::run::{Prepared, run_id};
 use anyhow::Context;
 use arrow::{
     array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
@@ -57,6 +58,24 @@ pub(super) fn rows(columns: Vec<(&str, ArrayRef)>) -> anyhow::Result<RecordBatch
 }
 
 impl Header {
+    /// Of what begins now, over bars of this version of `klines`.
+    pub(super) fn new(study: &Study, (from, to): (Micros, Micros), chunk: usize, version: Option<i64>) -> Self {
+        let (name, started) = (study.prepared.document.name.value.clone(), SystemClock.now());
+        Self {
+            run_id: run_id(&name, started),
+            name,
+            started,
+            canonical: study.prepared.canonical.clone(),
+            sweep: study.sweep.canonical(),
+            from,
+            to,
+            sets: study.numbers.len(),
+            chunk,
+            version,
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
     /// Writes it, before any work.
     pub(super) async fn write(&self, lake: &Lake) -> anyhow::Result<()> {
         let row = rows(vec![

@@ -11,12 +11,12 @@ use super::{
 use crate::{
     exit::usage,
     talk::{Work, say},
-    wiring::run::{Tables, noted, pinned, run_id},
+    wiring::run::{Tables, noted, pinned},
 };
 use arrow::{array::AsArray, datatypes::Int64Type};
 use candleflow_lake::{FileRef, KLINES_TABLE, Lake};
 use candleflow_runtime::RunError;
-use candleflow_schema::{Clock, Micros, SystemClock, digest};
+use candleflow_schema::{Micros, digest};
 use candleflow_stream::Notes;
 use std::{
     collections::BTreeSet,
@@ -154,21 +154,7 @@ async fn begun(study: &Study, lake: &Lake, wish: &Wish) -> anyhow::Result<(Heade
         return Err(usage("--from must be before --to"));
     }
     let (files, version) = pinned(lake).await?;
-    let (name, started) = (study.prepared.document.name.value.clone(), SystemClock.now());
-    let header = Header {
-        run_id: run_id(&name, started),
-        name,
-        started,
-        canonical: study.prepared.canonical.clone(),
-        sweep: study.sweep.canonical(),
-        from,
-        to,
-        sets: study.numbers.len(),
-        chunk: 1,
-        version,
-        engine: env!("CARGO_PKG_VERSION").to_owned(),
-    };
-    Ok((header, files))
+    Ok((Header::new(study, (from, to), 1, version), files))
 }
 
 /// The sweep that is gone on with, over the files that it began with.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     exit::usage,
     talk::{Work, say},
-    wiring::run::{Tables, pinned, run_id},
+    wiring::run::{Tables, pinned},
 };
 use anyhow::Context;
 use arrow::{
@@ -37,7 +37,7 @@ use candleflow_runtime::{
     outlets::metrics_digest,
     sweep::{End, Found},
 };
-use candleflow_schema::{Clock, Micros, SystemClock, digest, time};
+use candleflow_schema::{Micros, digest, time};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -80,24 +80,11 @@ pub(crate) async fn walk(
         return Err(usage("the file has no walk_forward: add walk_forward: { train: 90d, test: 30d, choose: sharpe }"));
     };
     super::check_metric("walk_forward.choose", &walk.choose.value)?;
-    let started = SystemClock.now();
     let (files, version) = pinned(lake).await?;
     let bars = Bars::open(study, lake, &files, to.unwrap_or(Micros::MAX)).await?;
     let steps = steps(study, &bars, walk, from, to)?;
-    let name = study.prepared.document.name.value.clone();
-    let header = Header {
-        run_id: run_id(&name, started),
-        name,
-        started,
-        canonical: study.prepared.canonical.clone(),
-        sweep: study.sweep.canonical(),
-        from: steps[0].train.from,
-        to: steps[steps.len() - 1].test.to,
-        sets: study.numbers.len(),
-        chunk: study.numbers.len(),
-        version,
-        engine: env!("CARGO_PKG_VERSION").to_owned(),
-    };
+    let range = (steps[0].train.from, steps[steps.len() - 1].test.to);
+    let header = Header::new(study, range, study.numbers.len(), version);
     let tables = Tables::now(&study.prepared, lake, None).await?;
     let statics = said(study, lake, &tables).await?;
     let mut pinned = tables.files;
