@@ -4,6 +4,8 @@
 
 #[path = "../../../pipeline/config/src/tests/blocks.rs"]
 mod blocks;
+#[path = "pipelines/peers.rs"]
+mod peers;
 #[path = "pipelines/strategies.rs"]
 mod strategies;
 
