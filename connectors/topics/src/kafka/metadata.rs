@@ -91,7 +91,18 @@ impl Metadata {
         Ok(firsts.into_iter().zip(ends).map(|(first, end)| Ends { first, end }).collect())
     }
 
+    /// Asks again while the cluster chooses leaders, as it does of a topic that has just been made.
     fn offsets(&self, topic: &str, partitions: &[i32], which: Offset) -> Result<Vec<i64>> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.ask_offsets(topic, partitions, which) {
+                Err(error) if error.retryable() && Instant::now() < deadline => std::thread::park_timeout(PAUSE),
+                answer => return answer,
+            }
+        }
+    }
+
+    fn ask_offsets(&self, topic: &str, partitions: &[i32], which: Offset) -> Result<Vec<i64>> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }

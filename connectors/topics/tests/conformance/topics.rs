@@ -114,3 +114,17 @@ async fn what_no_log_accepts_is_refused_alike() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_topic_holds_is_known_as_soon_as_it_is_there() {
+    both(async |t| {
+        for round in 0..20 {
+            let topic = t.topic(&format!("fresh-{round}"), 12).await;
+            for partition in 0..12 {
+                let ends = t.log.ends(&topic, partition).await.unwrap();
+                assert_eq!((ends.first, ends.end), (0, 0), "{}", t.name);
+            }
+        }
+    })
+    .await;
+}
