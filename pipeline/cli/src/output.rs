@@ -141,6 +141,15 @@ impl Sink {
 
 /// A table for people: numbers to the right.
 pub(crate) fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> anyhow::Result<String> {
+    table_of(schema, batches, |_, _, _| None)
+}
+
+/// A table for people. `cell` may say a number better than with all its digits: that of a row of a column of a batch.
+pub(crate) fn table_of(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    cell: impl Fn(&RecordBatch, usize, usize) -> Option<String>,
+) -> anyhow::Result<String> {
     let options = FormatOptions::default()
         .with_null("")
         .with_timestamp_tz_format(Some(TIME))
@@ -153,7 +162,8 @@ pub(crate) fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> anyhow::Resu
         let columns =
             batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
-            table.add_row(columns.iter().map(|c| c.value(row).to_string()));
+            let cells = columns.iter().enumerate();
+            table.add_row(cells.map(|(at, c)| cell(batch, at, row).unwrap_or_else(|| c.value(row).to_string())));
         }
     }
     for (column, field) in table.column_iter_mut().zip(schema.fields()) {

@@ -24,9 +24,10 @@ pub(super) async fn walk_forward(args: WalkForwardArgs, settings: &Settings) -> 
     research::show(&walked.windows, args.format)?;
     if args.format == Format::Table {
         print("all test windows together, one after the other:")?;
+        let width = CATALOGUE.iter().map(|metric| metric.name.len()).max().unwrap_or(0);
         for (metric, value) in CATALOGUE.iter().zip(&walked.metrics) {
             if let Some(value) = value {
-                print(&format!("  {:<24} {:>16}", metric.name, figure(*value, metric.unit)))?;
+                print(&format!("  {:<width$}  {:>14}", metric.name, figure(*value, metric.unit)))?;
             }
         }
         print(&format!("run     {}", walked.run_id))?;

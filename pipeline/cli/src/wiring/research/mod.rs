@@ -26,38 +26,92 @@ pub(crate) use sweep::{Wish, sweep};
 pub(crate) use top::check_metric;
 pub(crate) use walk::walk;
 
-use crate::{args::Format, output::Output};
+use crate::{
+    args::Format,
+    output::{Output, table_of},
+    talk::print,
+};
 use arrow::{
-    array::{ArrayRef, AsArray, RecordBatch},
+    array::{Array, AsArray, RecordBatch},
     datatypes::Float64Type,
 };
 use candleflow_engine::{Limits, Sql};
+use candleflow_kernels::metrics::{CATALOGUE, metric_index};
 use candleflow_lake::Lake;
+use candleflow_report::figure;
 use futures::TryStreamExt;
-use std::{io::BufWriter, sync::Arc, time::Duration};
+use std::{io::BufWriter, time::Duration};
 
 /// For what the program itself asks: no limit but the machine's.
 const LIMITS: Limits = Limits { rows: usize::MAX, bytes: usize::MAX, time: Duration::from_secs(86_400) };
 
-/// Prints rows; numbers with few digits where people read them.
+/// Prints rows. For people metrics have their units and other numbers six digits, which tell sets apart; all digits are
+/// in the lake and in the other formats.
 pub(crate) fn show(rows: &RecordBatch, format: Format) -> anyhow::Result<()> {
-    let rounded = |column: &ArrayRef| match column.as_primitive_opt::<Float64Type>() {
-        // Six digits tell sets apart; all of them are in the lake and in the other formats.
-        Some(floats) if format == Format::Table => {
-            let round = |value: f64| format!("{value:.5e}").parse().unwrap_or(value);
-            Arc::new(floats.unary::<_, Float64Type>(round)) as ArrayRef
-        }
-        _ => column.clone(),
-    };
-    let rows = RecordBatch::try_new(rows.schema(), rows.columns().iter().map(rounded).collect())?;
+    if format == Format::Table {
+        return Ok(print(&table_of(&rows.schema(), std::slice::from_ref(rows), readable)?)?);
+    }
     let mut output = Output::new(format, rows.schema(), Box::new(BufWriter::new(std::io::stdout())))?;
-    output.write(&rows)?;
+    output.write(rows)?;
     output.finish()?;
     Ok(())
+}
+
+/// A number as people read it. A column `metric` names what each row is about; without it the column's own name does.
+fn readable(rows: &RecordBatch, column: usize, row: usize) -> Option<String> {
+    let floats = rows.column(column).as_primitive_opt::<Float64Type>().filter(|floats| floats.is_valid(row))?;
+    let value = floats.value(row);
+    let schema = rows.schema();
+    let own = metric_index(schema.field(column).name());
+    let of_row = || metric_index(rows.column_by_name("metric")?.as_string_opt::<i32>()?.value(row));
+    let is_parameter = schema.field(column).name().starts_with("param_");
+    match own.or_else(of_row).filter(|_| !is_parameter) {
+        Some(metric) => Some(figure(value, CATALOGUE[metric].unit)),
+        None => Some(format!("{value:.5e}").parse::<f64>().unwrap_or(value).to_string()),
+    }
 }
 
 /// The rows of a query.
 pub(crate) async fn ask(lake: &Lake, sql: &str) -> anyhow::Result<Vec<RecordBatch>> {
     let rows = Sql::open(lake).await?.query(sql, LIMITS).await?;
     Ok(rows.try_collect().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Float64Array, StringArray};
+    use std::sync::Arc;
+
+    fn said(columns: Vec<(&str, ArrayRef)>) -> Vec<Option<String>> {
+        let rows = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
+        (0..rows.num_columns()).map(|column| readable(&rows, column, 0)).collect()
+    }
+
+    fn one(value: impl Into<Option<f64>>) -> ArrayRef {
+        Arc::new(Float64Array::from(vec![value.into()]))
+    }
+
+    fn text(value: &str) -> Option<String> {
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn a_column_of_a_metric_has_its_unit_and_others_six_digits() {
+        let row = vec![
+            ("fast", one(80.0)),
+            ("total_return", one(-0.132_135)),
+            ("trades", one(70.0)),
+            ("deflated_sharpe", one(0.000_393_090_4)),
+            ("sharpe", one(None)),
+        ];
+        assert_eq!(said(row), [text("80"), text("-13.21 %"), text("70"), text("0.00039309"), None]);
+    }
+
+    #[test]
+    fn a_row_about_a_metric_has_its_unit_but_not_in_its_parameters() {
+        let metric: ArrayRef = Arc::new(StringArray::from(vec!["win_rate"]));
+        let row = vec![("metric", metric), ("param_fast", one(0.5)), ("in_sample", one(0.5)), ("trades", one(9.0))];
+        assert_eq!(said(row), [None, text("0.5"), text("50.00 %"), text("9")]);
+    }
 }
