@@ -4,7 +4,7 @@
 
 use arrow::{
     array::{ArrayRef, AsArray, Float64Array, RecordBatch},
-    datatypes::{DataType, Field, Float64Type, SchemaRef},
+    datatypes::{DataType, Field, Float64Type, SchemaRef, TimestampMicrosecondType},
 };
 use candleflow_kernels::{
     indicator,
@@ -130,8 +130,12 @@ fn ema(schema: &SchemaRef, input: &str, name: &str, period: f64) -> Box<dyn Oper
 
 /// Intake, a good column, the broken one, and one that is built on it.
 fn chain(fault: Option<Fault>) -> Chain {
+    chain_of(fault, 5.0)
+}
+
+fn chain_of(fault: Option<Fault>, period: f64) -> Chain {
     let mut operators: Vec<Box<dyn Operator>> = vec![Box::new(Intake::default())];
-    operators.push(ema(&intake::SCHEMA, "close", "good", 5.0));
+    operators.push(ema(&intake::SCHEMA, "close", "good", period));
     let schema = operators[1].schema();
     let inner: Vec<Box<dyn Operator>> = vec![ema(&intake::SCHEMA, "close", "trend", 4.0)];
     let at = inner[0].schema().index_of("trend").unwrap();
@@ -159,10 +163,14 @@ fn checked(fault: Option<Fault>) -> Checked {
     if fault == Some(Fault::Repaints) {
         higher.push(("odd".to_owned(), "1h".parse::<Interval>().unwrap()));
     }
+    let bars = laws::market("BTCUSDT", 3, 4_000);
+    let prefix = |rows: usize, _| Ok(bars.slice(0, rows));
     let subject = Subject {
         symbol: Symbol::from("BTCUSDT"),
         make: &make,
-        bars: laws::market("BTCUSDT", 3, 4_000),
+        bars: bars.clone(),
+        prefix: &prefix,
+        arrivals: Vec::new(),
         from: 0,
         names: BTreeMap::from([("odd".to_owned(), "rule 'odd'".to_owned())]),
         higher,
@@ -227,7 +235,7 @@ fn a_warm_up_that_is_stated_too_short_is_caught() {
     let checked = checked(Some(Fault::Counts));
     let found = broken(&checked);
     assert!(found.contains(&(Law::Warmup, "rule 'odd'".to_owned())), "{found:?}");
-    let odd = checked.warmups.iter().find(|w| w.column == "odd").unwrap();
+    let odd = checked.warmups.iter().find(|w| w.column == "rule 'odd'").unwrap();
     assert_eq!(odd.measured, None, "a count of all rows never settles");
 }
 
@@ -235,6 +243,35 @@ fn a_warm_up_that_is_stated_too_short_is_caught() {
 fn a_chain_that_is_another_one_each_time_is_caught() {
     let found = broken(&checked(Some(Fault::Differs)));
     assert!(found.iter().any(|(law, what)| *law == Law::Threads && what == "rule 'odd'"), "{found:?}");
+}
+
+#[test]
+fn what_arrives_beside_the_bars_may_not_be_known_before_it_is_due() {
+    let bars = laws::market("BTCUSDT", 3, 4_000);
+    let due = bars.column_by_name("time").unwrap().as_primitive::<TimestampMicrosecondType>().value(19);
+    let prefix = |rows: usize, _| Ok(bars.slice(0, rows));
+    // The whole run knows it from its first bar on; a run that ends before it is due does not.
+    let make = |cut: Cut| Ok(chain_of(None, if cut.until.is_some_and(|until| until < due) { 4.0 } else { 5.0 }));
+    let found = |arrivals: Vec<Micros>, prefix: &(dyn Fn(usize, Micros) -> Result<RecordBatch, String> + Sync)| {
+        let subject = Subject {
+            symbol: Symbol::from("BTCUSDT"),
+            make: &make,
+            bars: bars.clone(),
+            prefix,
+            arrivals,
+            from: 0,
+            names: BTreeMap::new(),
+            higher: Vec::new(),
+            stated: Vec::new(),
+        };
+        broken(&check(&subject, &Effort::default()).unwrap())
+    };
+    assert_eq!(found(vec![due], &prefix)[0], (Law::LookAhead, "column 'good'".to_owned()));
+
+    // The bars of a source that ends at the cut are others than those of one that goes on: what is joined to them looks ahead.
+    let others = laws::market("BTCUSDT", 4, 4_000);
+    let joined = |rows: usize, _| Ok(others.slice(0, rows));
+    assert!(found(Vec::new(), &joined).iter().any(|(law, _)| *law == Law::LookAhead));
 }
 
 /// An account over two symbols that is long where the last column is above the close.
@@ -265,7 +302,9 @@ fn account(fault: Option<Fault>) -> Checked {
         Ok((chains, portfolio))
     };
     let bars = vec![laws::market("S0", 3, 2_000), laws::market("S1", 4, 2_000)];
-    check_account(&Account { make: &make, bars, from: 0 }, &Effort::default()).unwrap()
+    let prefix = |key: usize, rows: usize, _| Ok(bars[key].slice(0, rows));
+    let account = Account { make: &make, bars: bars.clone(), prefix: &prefix, arrivals: Vec::new(), from: 0 };
+    check_account(&account, &Effort::default()).unwrap()
 }
 
 #[test]

@@ -38,6 +38,17 @@ impl Compiled {
         let names: Vec<String> = found.texts.keys().cloned().collect();
         names.into_iter().map(|name| (name.clone(), found.named(&name))).collect()
     }
+
+    /// Columns that indicators make and that the user has given no name: those inside rules and other expressions, in the
+    /// order of computation, and the bars until each is within 1e-8 of its converged value.
+    pub fn unnamed(&self) -> Vec<(String, Option<usize>)> {
+        let mut found = Found::default();
+        found.plan(&self.plan);
+        let own = |name: &&String| !found.given.contains(*name);
+        let mut made: Vec<&String> = found.made.iter().filter(own).collect();
+        made.reverse();
+        made.into_iter().filter_map(|name| Some((name.clone(), *self.hidden.get(name)?))).collect()
+    }
 }
 
 #[derive(Default)]
@@ -46,6 +57,10 @@ struct Found {
     texts: BTreeMap<String, String>,
     /// Columns that the strategy uses.
     slots: BTreeSet<String>,
+    /// Hidden columns that indicators make, the last first.
+    made: Vec<String>,
+    /// Hidden columns that are a user's column by another name.
+    given: BTreeSet<String>,
 }
 
 impl Found {
@@ -75,7 +90,13 @@ impl Found {
     fn expr(&mut self, expr: &Expr) {
         let Expr::Alias(alias) = expr else { return };
         if !alias.name.starts_with("__") {
+            if let Expr::Column(column) = alias.expr.as_ref() {
+                self.given.insert(column.name.clone());
+            }
             return;
+        }
+        if matches!(alias.expr.as_ref(), Expr::WindowFunction(_)) {
+            self.made.push(alias.name.clone());
         }
         let text = match alias.expr.as_ref() {
             Expr::WindowFunction(call) => {

@@ -22,10 +22,14 @@ pub fn explain(compiled: &Compiled, session: &SessionState) -> Result<String> {
         let what = format!("{:<10} {}", operator.name(), operator.describe());
         let _ = writeln!(text, "  {what:<62} {:>10} B", operator.state_bound());
     }
-    if !compiled.columns.is_empty() {
-        text += "\ncolumns                    warm-up: bars until within 1e-8 of the converged value\n";
-        for (name, settled) in &compiled.columns {
-            let _ = writeln!(text, "  {name:<24} {}", bars(*settled));
+    let called = compiled.called();
+    let unnamed = compiled.unnamed();
+    let unnamed = unnamed.iter().map(|(name, settled)| (called.get(name).unwrap_or(name), *settled));
+    let columns: Vec<_> = compiled.columns.iter().map(|(name, settled)| (name, *settled)).chain(unnamed).collect();
+    if let Some(width) = columns.iter().map(|(name, _)| name.len().max(24)).max() {
+        let _ = writeln!(text, "\n{:<width$}   warm-up: bars until within 1e-8 of the converged value", "columns");
+        for (name, settled) in columns {
+            let _ = writeln!(text, "  {name:<width$} {}", bars(settled));
         }
     }
     let _ = writeln!(text, "\na run reads {} before its first row", bars(compiled.warmup));

@@ -33,6 +33,11 @@ impl FundingTable {
         Self { times: self.times[..end].to_vec(), payments: self.payments[..end].to_vec() }
     }
 
+    /// When they fall due.
+    pub fn times(&self) -> &[Micros] {
+        &self.times
+    }
+
     /// How many payments there are.
     pub fn len(&self) -> usize {
         self.times.len()

@@ -57,7 +57,12 @@ fn show(checked: &[Checked], findings: &[&Finding]) -> anyhow::Result<()> {
         for law in LAWS {
             let Some(done) = one.done.iter().find(|d| d.law == law) else { continue };
             let broken = findings.iter().any(|f| f.law == law && f.symbol == *one.symbol);
-            print(&format!("  {:<10}  {:<6}  {}", law.name(), if broken { "BROKEN" } else { "holds" }, done.text))?;
+            let said = match (broken, done.tried) {
+                (true, _) => "BROKEN",
+                (false, true) => "holds",
+                (false, false) => "unknown",
+            };
+            print(&format!("  {:<10}  {said:<7}  {}", law.name(), done.text))?;
         }
         if !one.warmups.is_empty() {
             print(&format!("\n{}", warmups(&one.warmups)))?;
@@ -68,7 +73,8 @@ fn show(checked: &[Checked], findings: &[&Finding]) -> anyhow::Result<()> {
         print(&format!("{}: {finding}", finding.law.name()))?;
     }
     if findings.is_empty() {
-        print("good: every law holds")?;
+        let all = checked.iter().flat_map(|one| &one.done).all(|done| done.tried);
+        print(if all { "good: every law holds" } else { "good: every law that could be tried holds" })?;
     }
     Ok(())
 }
@@ -101,11 +107,15 @@ fn warmups(warmups: &[Warmup]) -> String {
 
 fn show_json(checked: &[Checked], findings: &[&Finding]) -> anyhow::Result<()> {
     let symbols = checked.iter().map(|one| {
-        let done: serde_json::Map<_, _> = one.done.iter().map(|d| (d.law.name().to_owned(), json!(d.text))).collect();
+        let done = |tried: bool| -> serde_json::Map<_, _> {
+            let of = one.done.iter().filter(|d| d.tried == tried);
+            of.map(|d| (d.law.name().to_owned(), json!(d.text))).collect()
+        };
         let warmups = one.warmups.iter().map(|w| {
             json!({ "column": w.column, "measured": w.measured, "stated": w.stated, "off": w.off, "tried": w.tried })
         });
-        json!({ "symbol": &*one.symbol, "checked": done, "warmup": warmups.collect::<Vec<_>>() })
+        let (checked, unknown) = (done(true), done(false));
+        json!({ "symbol": &*one.symbol, "checked": checked, "unknown": unknown, "warmup": warmups.collect::<Vec<_>>() })
     });
     let findings = findings.iter().map(|f| {
         json!({ "law": f.law.name(), "symbol": f.symbol, "what": f.what, "at": f.at.map(time::format), "text": f.text })

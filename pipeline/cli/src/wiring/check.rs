@@ -2,9 +2,10 @@
 
 use crate::wiring::run::{Prepared, Tables, finer, pinned, statics, times};
 use anyhow::Context;
-use arrow::{array::RecordBatch, compute::concat_batches};
+use arrow::{array::RecordBatch, compute::concat_batches, datatypes::DataType};
 use async_trait::async_trait;
 use candleflow_engine::{Compiled, Statics, portfolio};
+use candleflow_kernels::strategy::{BarInput, DatedFilters};
 use candleflow_lake::{At, Lake, Order, Read, Span};
 use candleflow_runtime::{
     HistoryRun, KeyTask, Outlets,
@@ -12,7 +13,14 @@ use candleflow_runtime::{
     history,
 };
 use candleflow_schema::{ConnectorError, Input, Micros, Source, Symbol, tables::BARS};
-use std::{collections::VecDeque, sync::Arc};
+use candleflow_stream::detail::{
+    self,
+    join::{BATCH_FINER, Join, Joined},
+};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Rows of a batch.
@@ -42,6 +50,43 @@ pub(crate) struct Loaded<'p> {
     pub(crate) warm: usize,
     pub(crate) range: (Micros, Micros),
     statics: Arc<Statics>,
+    /// Bars without the finer ones inside them, and those, where the pipeline has finer bars.
+    apart: Option<(RecordBatch, Vec<BarInput>)>,
+}
+
+impl Loaded<'_> {
+    /// The first bars, as sources give them that end at `until`.
+    fn prefix(&self, rows: usize, until: Micros) -> Result<RecordBatch, String> {
+        let Some((bars, finer)) = &self.apart else { return Ok(self.bars.slice(0, rows)) };
+        let known = &finer[..finer.partition_point(|bar| bar.time <= until)];
+        let mut join = Join::new(&[0], self.from);
+        join.rows(0, bars.slice(0, rows));
+        let mut parts = Vec::new();
+        for some in known.chunks(BATCH_FINER) {
+            join.finer(0, some.iter().copied()).map_err(|error| format!("{error:?}"))?;
+            pop(&mut join, &mut parts)?;
+        }
+        join.finer_complete(0, Micros::MAX);
+        pop(&mut join, &mut parts)?;
+        concat_batches(&self.bars.schema(), &parts).map_err(|e| e.to_string())
+    }
+
+    /// When funding falls due.
+    fn arrivals(&self) -> Vec<Micros> {
+        let funding = self.statics.funding.get(&self.compiled.symbol);
+        let (first, last) = self.range;
+        let times = funding.iter().flat_map(|table| table.times());
+        times.copied().filter(|time| (first..=last).contains(time)).collect()
+    }
+}
+
+fn pop(join: &mut Join, parts: &mut Vec<RecordBatch>) -> Result<(), String> {
+    while let Some(joined) = join.pop().map_err(|e| e.to_string())? {
+        if let Joined::Rows(rows) = joined {
+            parts.push(rows);
+        }
+    }
+    Ok(())
 }
 
 /// Reads the bars of every symbol.
@@ -70,18 +115,40 @@ pub(crate) async fn load<'p>(prepared: &'p Prepared, lake: &Lake, window: &Windo
         let from = if warm > 0 { all[warm - 1] } else { first - 1 };
         let source: Box<dyn Source> = Box::new(lake.source(&read, Order::BySymbol, None).await?);
         few_enough(prepared, all.len() - warm)?;
-        let mut source = finer::over_history(prepared, lake, &symbol, (from, *last), &at, source).await?;
-        let mut batches = Vec::new();
-        while let Some(input) = source.next().await? {
-            if let Input::Rows(rows) = input {
-                batches.push(rows);
+        let mut apart = None;
+        let source = match finer::of_history(prepared, lake, &symbol, (from, *last), &at).await? {
+            None => source,
+            Some(finer) => {
+                let (bars, finer) = (rows_of(source).await?, rows_of(finer).await?);
+                apart = Some((concat_batches(&BARS, &bars)?, finer_bars(&finer)?));
+                let memory = |rows: Vec<RecordBatch>| Box::new(Memory(rows.into())) as Box<dyn Source>;
+                finer::joined(&symbol, from, memory(bars), memory(finer))
             }
-        }
+        };
+        let batches = rows_of(source).await?;
         let schema = batches.first().map_or_else(|| BARS.clone(), RecordBatch::schema);
         let bars = concat_batches(&schema, &batches)?;
-        loaded.push(Loaded { compiled, bars, from, warm, range: (*first, *last), statics: statics.clone() });
+        loaded.push(Loaded { compiled, bars, from, warm, range: (*first, *last), statics: statics.clone(), apart });
     }
     Ok(loaded)
+}
+
+async fn rows_of(mut source: Box<dyn Source>) -> anyhow::Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    while let Some(input) = source.next().await? {
+        if let Input::Rows(rows) = input {
+            batches.push(rows);
+        }
+    }
+    Ok(batches)
+}
+
+fn finer_bars(batches: &[RecordBatch]) -> anyhow::Result<Vec<BarInput>> {
+    let mut all = Vec::new();
+    for batch in batches {
+        all.extend(detail::bars(batch)?);
+    }
+    Ok(all)
 }
 
 /// Finer bars are in memory with the bars.
@@ -117,11 +184,16 @@ pub(crate) fn all(
     Ok(checked)
 }
 
-/// What is known up to an event time of what stands still. Filters are taken as of a bar's date, so later ones are no use.
+/// What is known up to an event time of what stands still. Before their first date filters are those of it.
 fn until(statics: &Arc<Statics>, until: Option<Micros>) -> Arc<Statics> {
-    let Some(until) = until.filter(|_| !statics.funding.is_empty()) else { return statics.clone() };
+    let Some(until) = until else { return statics.clone() };
     let funding = statics.funding.iter().map(|(s, table)| (s.clone(), Arc::new(table.until(until)))).collect();
-    Arc::new(Statics { filters: statics.filters.clone(), funding })
+    let dated = |filters: &Vec<DatedFilters>| {
+        let known = filters.partition_point(|dated| dated.valid_from <= until);
+        filters[..known.max(1).min(filters.len())].to_vec()
+    };
+    let filters = statics.filters.iter().map(|(symbol, filters)| (symbol.clone(), dated(filters))).collect();
+    Arc::new(Statics { filters, funding })
 }
 
 /// The account over all symbols, where there is one.
@@ -137,7 +209,12 @@ pub(crate) fn account(prepared: &Prepared, loaded: &[Loaded<'_>], effort: &Effor
     };
     let from = loaded.iter().map(|one| one.from).max().unwrap_or(Micros::MIN);
     let bars = loaded.iter().map(|one| one.bars.clone()).collect();
-    check_account(&Account { make: &make, bars, from }, effort).map(Some).map_err(anyhow::Error::msg)
+    let prefix = |key: usize, rows: usize, until: Micros| loaded[key].prefix(rows, until);
+    let arrivals: BTreeSet<Micros> = loaded.iter().flat_map(Loaded::arrivals).collect();
+    let arrivals = arrivals.into_iter().collect();
+    check_account(&Account { make: &make, bars, prefix: &prefix, arrivals, from }, effort)
+        .map(Some)
+        .map_err(anyhow::Error::msg)
 }
 
 fn one_symbol(prepared: &Prepared, loaded: &Loaded<'_>, effort: &Effort) -> anyhow::Result<Checked> {
@@ -155,14 +232,25 @@ fn one_symbol(prepared: &Prepared, loaded: &Loaded<'_>, effort: &Effort) -> anyh
         let columns = loaded.compiled.columns.iter().map(|(column, _)| column);
         columns.filter(move |c| of(c) && (*c == name || !known(c))).map(move |c| (c.clone(), every))
     });
+    let prefix = |rows: usize, until: Micros| loaded.prefix(rows, until);
+    let mut stated = loaded.compiled.columns.clone();
+    let schema = make(Cut { from: loaded.from, until: None }).ok().and_then(|chain| chain.columns_schema());
+    let is_number = |column: &str| {
+        let field = schema.as_ref().and_then(|schema| schema.field_with_name(column).ok());
+        field.is_some_and(|field| *field.data_type() == DataType::Float64)
+    };
+    // What rules have within counts as well; whether it crossed follows from the numbers.
+    stated.extend(loaded.compiled.unnamed().into_iter().filter(|(column, _)| is_number(column)));
     let subject = Subject {
         symbol: Symbol::from(loaded.compiled.symbol.as_str()),
         make: &make,
         bars: loaded.bars.clone(),
+        prefix: &prefix,
+        arrivals: loaded.arrivals(),
         from: loaded.from,
         names: loaded.compiled.called(),
         higher: higher.collect(),
-        stated: loaded.compiled.columns.clone(),
+        stated,
     };
     check(&subject, effort).map_err(anyhow::Error::msg).with_context(|| loaded.compiled.symbol.clone())
 }

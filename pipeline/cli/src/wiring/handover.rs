@@ -43,6 +43,9 @@ pub(crate) struct Sides {
     pub(crate) last: Option<Micros>,
     /// The partition of the topic that it is in.
     pub(crate) partition: i32,
+    /// How many of its rows are warm-up; `None` for finer bars, which have none.
+    #[serde(default)]
+    pub(crate) warm: Option<usize>,
 }
 
 /// What is decided once for a job.
@@ -146,7 +149,8 @@ impl Handover {
             let begins = super::run::first(before, *warmup);
             let last = last.filter(|last| *last > begins);
             let partition = held.partition.get(symbol).copied().unwrap_or(0);
-            symbols.insert(symbol.to_string(), Sides { begins, border, last, partition });
+            let warm = Some(before.iter().filter(|t| **t > begins).count());
+            symbols.insert(symbol.to_string(), Sides { begins, border, last, partition, warm });
         }
         let detail = match finer {
             Some((detail, held)) => Some(finer_feed(lake, log, wanted, detail, held, from, &at).await?),
@@ -253,7 +257,7 @@ async fn finer_feed(
         let last = times.last().copied();
         no_hole(lake, detail, symbol, last, border).await?;
         let partition = held.partition.get(symbol).copied().unwrap_or(0);
-        symbols.insert(symbol.to_string(), Sides { begins, border, last, partition });
+        symbols.insert(symbol.to_string(), Sides { begins, border, last, partition, warm: None });
     }
     Feed::of(log, detail, held.offsets, symbols).await
 }

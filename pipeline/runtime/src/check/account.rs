@@ -1,10 +1,10 @@
 //! The laws on an account over several symbols, where the rows of their chains meet.
 //!
 //! All symbols have been given their bars up to a cut and are complete up to it; then the account must have given exactly the
-//! rows that it has up to there in the whole run. Which symbol comes first, how many bars at a time, and where its state is
+//! rows that it has up to there in the whole run. Cuts are those of [`super::look_ahead`]. Which symbol comes first, how many bars at a time, and where its state is
 //! saved must not matter.
 
-use super::{Checked, Cut, Done, Effort, Finding, Law, measure::BATCH};
+use super::{Checked, Cut, Done, Effort, Finding, Law, look_ahead::Places, measure::BATCH};
 use arrow::{
     array::{AsArray, RecordBatch},
     compute::concat_batches,
@@ -27,6 +27,10 @@ pub struct Account<'a> {
     pub make: &'a (dyn Fn(Cut) -> Result<(Vec<Chain>, Portfolio), String> + Sync),
     /// The bars of each symbol, as sources give them.
     pub bars: Vec<RecordBatch>,
+    /// Of a symbol the first so many of them, as sources give them that end at an event time.
+    pub prefix: &'a (dyn Fn(usize, usize, Micros) -> Result<RecordBatch, String> + Sync),
+    /// Event times at which the account is given something that is no bar: funding.
+    pub arrivals: Vec<Micros>,
     /// Rows at or before this event time are warm-up.
     pub from: Micros,
 }
@@ -43,36 +47,35 @@ pub fn check_account(account: &Account<'_>, effort: &Effort) -> Result<Checked, 
     let all: BTreeSet<Micros> = times.iter().flatten().copied().filter(|t| *t > account.from).collect();
     let all: Vec<Micros> = all.into_iter().collect();
     let ends: Vec<usize> = times.iter().map(Vec::len).collect();
-    let whole = Run::new(account, None)?.feed(&ends, BATCH, false, &[])?.ended()?;
-    let mut seeded = Seeded::new(effort.seed);
-    let random = if all.is_empty() { 0 } else { effort.cuts };
-    let cuts: BTreeSet<Micros> = (0..random).map(|_| all[seeded.below(all.len() as u64) as usize]).collect();
+    let whole = Run::new(account, None, account.bars.clone())?.feed(&ends, BATCH, false, &[])?.ended()?;
+    let cuts = Places::find(effort, &whole, &all, account.from, &account.arrivals);
 
     let places = |cut: Micros| times.iter().map(|t| t.partition_point(|t| *t <= cut)).collect::<Vec<_>>();
-    let mut pass = Run::new(account, None)?;
-    for cut in &cuts {
-        pass = pass.feed(&places(*cut), BATCH, false, &[])?;
-        pass.complete(*cut)?;
-        look(&whole, &pass.rows()?, *cut, &mut checked);
+    let mut pass = Run::new(account, None, account.bars.clone())?;
+    for cut in cuts.all().into_iter().map(|n| all[n - 1]) {
+        pass = pass.feed(&places(cut), BATCH, false, &[])?;
+        pass.complete(cut)?;
+        look(&whole, &pass.rows()?, cut, &mut checked);
     }
-    let own = cuts.iter().rev().step_by((cuts.len() / effort.prefixes.max(1)).max(1)).take(effort.prefixes);
-    let mut runs = 0;
-    for cut in own {
-        let mut run = Run::new(account, Some(*cut))?.feed(&places(*cut), BATCH, false, &[])?;
-        run.complete(*cut)?;
-        look(&whole, &run.rows()?, *cut, &mut checked);
-        runs += 1;
+    let own = cuts.own(effort.prefixes);
+    for cut in own.iter().map(|n| all[n - 1]) {
+        let prefixes = places(cut).into_iter().enumerate().map(|(key, n)| (account.prefix)(key, n, cut));
+        let mut run = Run::new(account, Some(cut), prefixes.collect::<Result<_, _>>()?)?;
+        run = run.feed(&places(cut), BATCH, false, &[])?;
+        run.complete(cut)?;
+        look(&whole, &run.rows()?, cut, &mut checked);
     }
+    let (cuts, runs, mut seeded) = (cuts.all(), own.len(), Seeded::new(effort.seed));
     let count = |output| whole.get(&output).map_or(0, RecordBatch::num_rows);
     let (orders, trades) = (count(Output::Orders), count(Output::Trades));
     let text = format!(
         "{} cuts of all symbols, {runs} of them runs of their own: {orders} orders, {trades} trades",
         cuts.len()
     );
-    checked.done.push(Done { law: Law::LookAhead, text });
+    checked.done.push(Done::compared(Law::LookAhead, text));
 
     for (size, backwards) in [(7, false), (100, true), (BATCH, true)] {
-        let got = Run::new(account, None)?.feed(&ends, size, backwards, &[])?.ended()?;
+        let got = Run::new(account, None, account.bars.clone())?.feed(&ends, size, backwards, &[])?.ended()?;
         if let Some(found) = differ(&whole, &got) {
             checked.findings.push(finding(
                 Law::Batches,
@@ -82,11 +85,16 @@ pub fn check_account(account: &Account<'_>, effort: &Effort) -> Result<Checked, 
         }
     }
     let text = "batches of 7, 100 and 8192, the last symbol first".to_owned();
-    checked.done.push(Done { law: Law::Batches, text });
+    checked.done.push(Done::compared(Law::Batches, text));
 
     let bars: usize = ends.iter().sum();
     let saves: BTreeSet<usize> = (0..SNAPSHOTS).map(|_| seeded.below(bars.max(1) as u64) as usize).collect();
-    let saved = Run::new(account, None)?.feed(&ends, 97, false, &saves.into_iter().collect::<Vec<_>>())?;
+    let saved = Run::new(account, None, account.bars.clone())?.feed(
+        &ends,
+        97,
+        false,
+        &saves.into_iter().collect::<Vec<_>>(),
+    )?;
     if let Some((size, bound)) = saved.too_large {
         let text = format!("has {size} bytes, {bound} were stated");
         let what = "the state of the account".to_owned();
@@ -95,7 +103,7 @@ pub fn check_account(account: &Account<'_>, effort: &Effort) -> Result<Checked, 
     if let Some(found) = differ(&whole, &saved.ended()?) {
         checked.findings.push(finding(Law::Snapshots, &found, "differ after a snapshot was restored".to_owned()));
     }
-    checked.done.push(Done { law: Law::Snapshots, text: format!("saved and restored at {SNAPSHOTS} places") });
+    checked.done.push(Done::compared(Law::Snapshots, format!("saved and restored at {SNAPSHOTS} places")));
     Ok(checked)
 }
 
@@ -108,6 +116,7 @@ fn times(bars: &RecordBatch) -> Result<Vec<Micros>, String> {
 struct Run<'a> {
     account: &'a Account<'a>,
     cut: Cut,
+    bars: Vec<RecordBatch>,
     chains: Vec<Chain>,
     portfolio: Portfolio,
     /// Bars given, by symbol.
@@ -117,11 +126,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(account: &'a Account<'a>, until: Option<Micros>) -> Result<Self, String> {
+    fn new(account: &'a Account<'a>, until: Option<Micros>, bars: Vec<RecordBatch>) -> Result<Self, String> {
         let cut = Cut { from: account.from, until };
         let (chains, portfolio) = (account.make)(cut)?;
-        let at = vec![0; account.bars.len()];
-        Ok(Self { account, cut, chains, portfolio, at, given: BTreeMap::new(), too_large: None })
+        let at = vec![0; bars.len()];
+        Ok(Self { account, cut, bars, chains, portfolio, at, given: BTreeMap::new(), too_large: None })
     }
 
     /// Gives every symbol its bars up to a place, `size` at a time in turn; saves the state after so many bars in all.
@@ -134,7 +143,7 @@ impl<'a> Run<'a> {
         while self.at.iter().zip(to).any(|(at, to)| at < to) {
             for key in order.iter().copied() {
                 let n = size.min(to[key].saturating_sub(self.at[key]));
-                let rows = self.account.bars[key].slice(self.at[key], n);
+                let rows = self.bars[key].slice(self.at[key], n);
                 self.at[key] += n;
                 for rows in self.chains[key].process(rows).map_err(|e| e.to_string())?.rows {
                     let given = self.portfolio.push(key, &rows).map_err(|e| e.to_string())?;

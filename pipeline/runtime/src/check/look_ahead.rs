@@ -28,32 +28,31 @@ pub(super) fn check(
     checked: &mut Checked,
 ) -> Result<(), String> {
     let times = subject.times()?;
-    let cuts = cuts(effort, whole, &times, subject.from);
+    let places = Places::find(effort, &whole.rows, &times, subject.from, &subject.arrivals);
+    let cuts = places.all();
     let mut found: BTreeMap<String, (Difference, usize)> = BTreeMap::new();
     for (difference, cut) in in_one_pass(subject, whole, &times, &cuts)? {
         keep(&mut found, difference, cut);
     }
-    let own = spread(&cuts, effort.prefixes);
+    let own = places.own(effort.prefixes);
     for cut in &own {
-        let until = Some(times[cut - 1]);
-        let prefix = subject.bars.slice(0, *cut);
-        let seen = subject.observe(subject.from, until, &prefix, &[BATCH], &[])?;
-        if let Some(difference) = until.and_then(|until| compare(whole, &seen.rows, until)) {
+        let until = times[cut - 1];
+        let prefix = (subject.prefix)(*cut, until)?;
+        let seen = subject.observe(subject.from, Some(until), &prefix, &[BATCH], &[])?;
+        if let Some(difference) = compare(whole, &seen.rows, until) {
             keep(&mut found, difference, *cut);
         }
     }
     let columns = whole.rows.get(&Output::Columns).map_or(0, |c| c.num_columns().saturating_sub(3));
     let rows = |output| whole.rows.get(&output).map_or(0, RecordBatch::num_rows);
-    checked.done.push(Done {
-        law: Law::LookAhead,
-        text: format!(
-            "{} cuts, {} of them runs of their own: {columns} columns and expressions, {} orders, {} trades",
-            cuts.len(),
-            own.len(),
-            rows(Output::Orders),
-            rows(Output::Trades)
-        ),
-    });
+    let text = format!(
+        "{} cuts, {} of them runs of their own: {columns} columns and expressions, {} orders, {} trades",
+        cuts.len(),
+        own.len(),
+        rows(Output::Orders),
+        rows(Output::Trades)
+    );
+    checked.done.push(Done::compared(Law::LookAhead, text));
     report(subject, whole, found, checked);
     Ok(())
 }
@@ -87,26 +86,63 @@ fn keep(found: &mut BTreeMap<String, (Difference, usize)>, difference: Differenc
     found.entry(name).or_insert((difference, cut));
 }
 
-/// Cuts as numbers of bars given, rising.
-fn cuts(effort: &Effort, whole: &Observed, times: &[Micros], from: Micros) -> Vec<usize> {
-    let first = times.partition_point(|t| *t <= from);
-    let mut seeded = Seeded::new(effort.seed);
-    let mut cuts = BTreeSet::new();
-    for _ in 0..if first < times.len() { effort.cuts } else { 0 } {
-        cuts.insert(first + 1 + seeded.below((times.len() - first) as u64) as usize);
+/// Where to cut, as numbers of bars given, each list rising.
+pub(super) struct Places {
+    random: Vec<usize>,
+    /// Right after orders and trades.
+    trades: Vec<usize>,
+    /// Right before and right after something arrives that is no bar.
+    arrivals: Vec<usize>,
+}
+
+impl Places {
+    pub(super) fn find(
+        effort: &Effort,
+        whole: &BTreeMap<Output, RecordBatch>,
+        times: &[Micros],
+        from: Micros,
+        arrivals: &[Micros],
+    ) -> Self {
+        let first = times.partition_point(|t| *t <= from);
+        let mut seeded = Seeded::new(effort.seed);
+        let mut random = BTreeSet::new();
+        for _ in 0..if first < times.len() { effort.cuts } else { 0 } {
+            random.insert(first + 1 + seeded.below((times.len() - first) as u64) as usize);
+        }
+        let mut trades = BTreeSet::new();
+        for output in [Output::Orders, Output::Trades] {
+            let Some(rows) = whole.get(&output) else { continue };
+            let revealed = rows.column_by_name("time").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+            trades.extend(
+                revealed.into_iter().flat_map(|t| t.values().iter().map(|t| times.partition_point(|x| x <= t))),
+            );
+        }
+        let around = |at: &Micros| [times.partition_point(|t| t < at), times.partition_point(|t| t < at) + 1];
+        let arrivals: BTreeSet<usize> = arrivals.iter().flat_map(around).collect();
+        let mut some = |places: BTreeSet<usize>| {
+            let mut places: Vec<usize> = places.into_iter().filter(|cut| (1..=times.len()).contains(cut)).collect();
+            while places.len() > effort.trades {
+                places.swap_remove(seeded.below(places.len() as u64) as usize);
+            }
+            places.sort_unstable();
+            places
+        };
+        let (trades, arrivals) = (some(trades), some(arrivals));
+        Self { random: random.into_iter().collect(), trades, arrivals }
     }
-    let mut after = BTreeSet::new();
-    for output in [Output::Orders, Output::Trades] {
-        let Some(rows) = whole.rows.get(&output) else { continue };
-        let revealed = rows.column_by_name("time").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        after.extend(revealed.into_iter().flat_map(|t| t.values().iter().map(|t| times.partition_point(|x| x <= t))));
+
+    pub(super) fn all(&self) -> Vec<usize> {
+        let all: BTreeSet<usize> =
+            [&self.random, &self.trades, &self.arrivals].into_iter().flatten().copied().collect();
+        all.into_iter().collect()
     }
-    let mut after: Vec<usize> = after.into_iter().filter(|cut| *cut > 0).collect();
-    while after.len() > effort.trades {
-        after.swap_remove(seeded.below(after.len() as u64) as usize);
+
+    /// Those that are runs of their own: of every kind at most `each`, the last among them.
+    pub(super) fn own(&self, each: usize) -> Vec<usize> {
+        let kinds = [&self.random, &self.trades, &self.arrivals];
+        let own: BTreeSet<usize> = kinds.into_iter().flat_map(|cuts| spread(cuts, each)).collect();
+        own.into_iter().collect()
     }
-    cuts.extend(after);
-    cuts.into_iter().collect()
 }
 
 /// Some of a list, from its beginning to its end.

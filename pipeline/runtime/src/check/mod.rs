@@ -88,8 +88,16 @@ impl fmt::Display for Finding {
 pub struct Done {
     /// Which.
     pub law: Law,
-    /// How much was compared.
+    /// How much was compared, or why nothing was.
     pub text: String,
+    /// Whether anything was.
+    pub tried: bool,
+}
+
+impl Done {
+    fn compared(law: Law, text: impl Into<String>) -> Self {
+        Self { law, text: text.into(), tried: true }
+    }
 }
 
 /// What came of checking one key.
@@ -114,7 +122,7 @@ pub struct Effort {
     pub cuts: usize,
     /// Cuts right after orders and trades, at most.
     pub trades: usize,
-    /// How many of all cuts are runs of their own, with every input cut.
+    /// How many cuts of each kind are runs of their own, with every input cut.
     pub prefixes: usize,
     /// Bars of which the smallest batches are tried.
     pub small: usize,
@@ -122,7 +130,7 @@ pub struct Effort {
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { seed: 7, cuts: 200, trades: 200, prefixes: 6, small: 2_000 }
+        Self { seed: 7, cuts: 200, trades: 200, prefixes: 4, small: 2_000 }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn check(subject: &Subject<'_>, effort: &Effort, checked: &mut Checke
         }
     }
     let text = format!("{} columns of higher timeframes, {changed} open bars changed", subject.higher.len());
-    checked.done.push(Done { law: Law::Repainting, text });
+    checked.done.push(Done::compared(Law::Repainting, text));
     Ok(())
 }
 

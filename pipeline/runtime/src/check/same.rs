@@ -35,7 +35,7 @@ pub(super) fn check(
         checked.findings.push(subject.finding(Law::Batches, &difference, format!("differs in batches of {size}")));
     }
     let text = format!("batches of 1, 2, 3 and 7 over {} bars, of 100 and {BATCH} over all {rows}", few.num_rows());
-    checked.done.push(Done { law: Law::Batches, text });
+    checked.done.push(Done::compared(Law::Batches, text));
 
     let mut seeded = Seeded::new(effort.seed);
     let cuts: Vec<usize> = (0..SNAPSHOTS).map(|_| 1 + seeded.below(rows.max(1) as u64) as usize).collect();
@@ -48,7 +48,7 @@ pub(super) fn check(
         }
         Err(error) => checked.findings.push(subject.unlawful(&error)),
     }
-    checked.done.push(Done { law: Law::Snapshots, text: format!("saved and restored at {SNAPSHOTS} places") });
+    checked.done.push(Done::compared(Law::Snapshots, format!("saved and restored at {SNAPSHOTS} places")));
 
     let again = || subject.observe(subject.from, None, &subject.bars, &[BATCH], &[]);
     let (one, two) = thread::scope(|scope| {
@@ -59,6 +59,6 @@ pub(super) fn check(
         let difference = whole.difference(&got);
         checked.findings.extend(difference.map(|d| subject.finding(Law::Threads, &d, text)));
     }
-    checked.done.push(Done { law: Law::Threads, text: "again, and on another thread at the same time".to_owned() });
+    checked.done.push(Done::compared(Law::Threads, "again, and on another thread at the same time"));
     Ok(())
 }

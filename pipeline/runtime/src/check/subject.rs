@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub struct Cut {
     /// Rows at or before this event time are warm-up.
     pub from: Micros,
-    /// Everything that the chain reads beside its bars (joined tables, funding, finer bars) ends here; `None`: nowhere.
+    /// Everything that the chain reads beside its bars (joined tables, funding, filters) ends here; `None`: nowhere.
     pub until: Option<Micros>,
 }
 
@@ -26,13 +26,17 @@ pub struct Subject<'s> {
     pub make: &'s (dyn Fn(Cut) -> Result<Chain, String> + Sync),
     /// All bars, as sources give them.
     pub bars: RecordBatch,
+    /// The first so many of them, as sources give them that end at an event time: finer bars inside them end there, too.
+    pub prefix: &'s (dyn Fn(usize, Micros) -> Result<RecordBatch, String> + Sync),
+    /// Event times at which the chain is given something that is no bar: funding.
+    pub arrivals: Vec<Micros>,
     /// Rows at or before this event time are warm-up.
     pub from: Micros,
     /// What columns are called, where that is not their own name: `rule 'close > trend'`.
     pub names: BTreeMap<String, String>,
     /// Columns of higher timeframes.
     pub higher: Vec<(String, Interval)>,
-    /// The user's columns and the bars that each is said to need; `None`: all there are.
+    /// The columns whose warm-up is measured, and the bars that each is said to need; `None`: all there are.
     pub stated: Vec<(String, Option<usize>)>,
 }
 
@@ -68,6 +72,11 @@ impl Subject<'_> {
     pub(super) fn times(&self) -> Result<Vec<Micros>, String> {
         let time = columns::find("check", &self.bars.schema(), "time").map_err(|e| e.to_string())?;
         Ok(columns::times("check", &self.bars, time).map_err(|e| e.to_string())?.to_vec())
+    }
+
+    /// A column in a list of columns.
+    pub(super) fn label(&self, column: &str) -> String {
+        self.names.get(column).cloned().unwrap_or_else(|| column.to_owned())
     }
 
     /// What a column is called.

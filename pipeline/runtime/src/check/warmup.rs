@@ -18,7 +18,7 @@ const PLACES: usize = 3;
 /// How much a column depends on where the data begin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Warmup {
-    /// The column.
+    /// The column, or what a hidden one computes.
     pub column: String,
     /// The bars that it is said to need; `None`: all there are.
     pub stated: Option<usize>,
@@ -32,7 +32,12 @@ pub struct Warmup {
 
 pub(super) fn check(subject: &Subject<'_>, _: &Effort, checked: &mut Checked) -> Result<(), String> {
     let rows = subject.bars.num_rows();
-    if subject.stated.is_empty() || rows < 2 * COMPARED {
+    if subject.stated.is_empty() {
+        return Ok(());
+    }
+    if rows < 2 * COMPARED {
+        let text = format!("{rows} bars are too few: it takes {} or more", 2 * COMPARED);
+        checked.done.push(Done { law: Law::Warmup, text, tried: false });
         return Ok(());
     }
     let whole = subject.columns(&subject.bars)?;
@@ -67,8 +72,13 @@ pub(super) fn check(subject: &Subject<'_>, _: &Effort, checked: &mut Checked) ->
         let last_bad = off[place].iter().rposition(|d| *d > SETTLED);
         let measured = ladder.get(last_bad.map_or(0, |i| i + 1)).copied();
         let known = stated.is_some_and(|s| s <= tried);
-        let warmup =
-            Warmup { column: column.clone(), stated: *stated, measured, off: known.then_some(at_stated[place]), tried };
+        let warmup = Warmup {
+            column: subject.label(column),
+            stated: *stated,
+            measured,
+            off: known.then_some(at_stated[place]),
+            tried,
+        };
         if let (Some(stated), Some(off)) = (warmup.stated, warmup.off)
             && off > SETTLED
         {
@@ -83,7 +93,7 @@ pub(super) fn check(subject: &Subject<'_>, _: &Effort, checked: &mut Checked) ->
         checked.warmups.push(warmup);
     }
     let text = format!("{} columns at {PLACES} places, begun up to {tried} bars earlier", subject.stated.len());
-    checked.done.push(Done { law: Law::Warmup, text });
+    checked.done.push(Done::compared(Law::Warmup, text));
     Ok(())
 }
 

@@ -56,6 +56,8 @@ pub struct Compiled {
     pub plan: LogicalPlan,
     /// The user's columns: name and the bars until it is within 1e-8 of its converged value, `None` if it never is.
     pub columns: Vec<(String, Option<usize>)>,
+    /// The same of the hidden columns, by name.
+    pub hidden: BTreeMap<String, Option<usize>>,
     /// Bars before the first row of a run that its columns and rules need; `None`: all there are.
     pub warmup: Option<usize>,
     /// The column that needs most bars before its first value, and how many; `None` for the name of what a rule has within.
@@ -97,8 +99,9 @@ pub fn compile(
     let warmup = compiler.warmup();
     let columns = compiler.defined.iter().map(|n| (n.clone(), compiler.settled.get(n).copied().flatten())).collect();
     let lookback = compiler.longest();
+    let hidden = compiler.settled.into_iter().filter(|(name, _)| name.starts_with("__")).collect();
     let plan = compiler.plan;
-    let compiled = Compiled { symbol: symbol.to_owned(), plan, columns, warmup, lookback, strategy };
+    let compiled = Compiled { symbol: symbol.to_owned(), plan, columns, hidden, warmup, lookback, strategy };
     (errors.iter().count() == before).then_some(compiled)
 }
 

@@ -83,7 +83,7 @@ impl Bars {
     pub(super) fn short(&self, window: Window, warmup: Option<usize>) -> Vec<String> {
         let short =
             |times: &[Micros]| warmup.is_none_or(|wanted| times.partition_point(|t| *t <= window.from) < wanted);
-        let all = window.from > Micros::MIN && warmup != Some(0);
+        let all = warmup != Some(0);
         self.symbols.iter().filter(|(_, times)| all && short(times)).map(|(s, _)| s.to_string()).collect()
     }
 

@@ -17,20 +17,33 @@ pub(crate) fn joined(symbol: &Symbol, from: Micros, bars: Box<dyn Source>, finer
     Box::new(Detailed::new(std::slice::from_ref(symbol), &[0], from, bars, finer))
 }
 
-/// `bars` of a symbol, with the finer ones of the lake if the pipeline wants them. Bars at or before `from` are warm-up.
-pub(crate) async fn over_history(
+/// The finer bars of a symbol in the lake, if the pipeline wants them. Bars at or before `from` are warm-up.
+pub(crate) async fn of_history(
     prepared: &Prepared,
     lake: &Lake,
     symbol: &Symbol,
     (from, to): (Micros, Micros),
     at: &At,
-    bars: Box<dyn Source>,
-) -> anyhow::Result<Box<dyn Source>> {
-    let Some(detail) = prepared.detail() else { return Ok(bars) };
+) -> anyhow::Result<Option<Box<dyn Source>>> {
+    let Some(detail) = prepared.detail() else { return Ok(None) };
     let spans = vec![Span { symbol: symbol.clone(), from: begins(prepared.interval(), from), to }];
     let read = Read { spans, ..Read::of(detail, &[], 0, 0).at(at.clone()) };
-    let finer = lake.source(&read, Order::BySymbol, None).await?;
-    Ok(joined(symbol, from, bars, Box::new(finer)))
+    Ok(Some(Box::new(lake.source(&read, Order::BySymbol, None).await?)))
+}
+
+/// `bars` of a symbol, with the finer ones of the lake if the pipeline wants them.
+pub(crate) async fn over_history(
+    prepared: &Prepared,
+    lake: &Lake,
+    symbol: &Symbol,
+    window: (Micros, Micros),
+    at: &At,
+    bars: Box<dyn Source>,
+) -> anyhow::Result<Box<dyn Source>> {
+    Ok(match of_history(prepared, lake, symbol, window, at).await? {
+        Some(finer) => joined(symbol, window.0, bars, finer),
+        None => bars,
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     finer,
-    input::{first, pinned, times, warmup},
+    input::{first, pinned, times, too_few, warmup},
     inputs::{Inputs, pin, unpin},
     keep::{Facts, attach, keep, run_id},
     prepare::Prepared,
@@ -119,12 +119,7 @@ async fn plan(
         let wanted = warmup(args, compiled)?;
         let begins = first(&all[..before], wanted);
         let warm = all[..before].iter().filter(|t| **t > begins).count();
-        if from > Micros::MIN && wanted.is_none_or(|w| warm < w) && compiled.warmup.is_none_or(|w| w > 0) {
-            let needs = wanted.map_or("its whole past".into(), |w| format!("{w} bars"));
-            warnings.push(format!(
-                "{symbol}: {warm} bars of warm-up, {needs} wanted: early values still depend on where the data begins"
-            ));
-        }
+        warnings.extend(too_few(&symbol, warm, compiled.warmup));
         let there = all.len() - before + warm;
         let (column, needs) = &compiled.lookback;
         if *needs >= there {

@@ -43,6 +43,18 @@ pub(super) fn warmup(args: &RunArgs, compiled: &Compiled) -> anyhow::Result<Opti
     }
 }
 
+/// What is said of a symbol with fewer bars of warm-up than its columns need; `None`: they need all there have ever been.
+pub(super) fn too_few(symbol: &Symbol, warm: usize, needs: Option<usize>) -> Option<String> {
+    let needs = match needs {
+        Some(needs) if warm >= needs => return None,
+        Some(needs) => format!("{needs} bars"),
+        None => "its whole past".to_owned(),
+    };
+    Some(format!(
+        "{symbol}: {warm} bars of warm-up, {needs} wanted: early values still depend on where the data begins"
+    ))
+}
+
 /// The event time after which a symbol's input begins, given those of its bars up to `from`.
 pub(crate) fn first(times: &[Micros], warmup: Option<usize>) -> Micros {
     match warmup {

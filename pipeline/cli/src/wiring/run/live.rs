@@ -5,7 +5,7 @@
 
 use super::{
     ending::End,
-    input::warmup,
+    input::{too_few, warmup},
     inputs::Inputs,
     keep::{Facts, all_finished, attach, finished, keep, run_id},
     prepare::Prepared,
@@ -148,6 +148,13 @@ pub(crate) async fn on_topic(
     let (tables, mut warnings) = Tables::pinned(prepared, lake, (*handover.pinned(lake).await?).clone()).await?;
     let (statics, noticed) = statics(prepared, lake, &tables).await?;
     warnings.extend(noticed);
+    for compiled in &prepared.compiled {
+        let warm = handover.bars.symbols.get(&compiled.symbol).and_then(|sides| sides.warm);
+        let few = warm.and_then(|warm| too_few(&Symbol::from(compiled.symbol.as_str()), warm, compiled.warmup));
+        // The report comes when the run ends, which may be never.
+        few.iter().for_each(|text| say(&format!("warning: {text}")));
+        warnings.extend(few);
+    }
     let binding = prepared.binding(from, &statics);
     let mut keys = Vec::new();
     for compiled in &prepared.compiled {
