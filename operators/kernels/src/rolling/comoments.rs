@@ -1,122 +1,104 @@
 //! Joint moments of two columns over the last `n` rows, free of cancellation.
 //!
-//! The blocks and shifts of [`super::Moments`], for a pair of values: sums of `x`, `y`, `x x`, `y y` and `x y` around
-//! values of the window itself.
+//! Short windows are put together from groups of 1, 2, 4 rows, long ones are a suffix of one block of rows and a prefix of
+//! the next. Over columns several rows are taken at once, some of them beyond the end of what is asked for.
 
+mod blocks;
+mod groups;
+
+use blocks::Blocks;
+use groups::{Groups, SHORT};
+
+use crate::indicator::kernel::BLOCK;
 use crate::indicator::{Io, State, StateError};
 
-/// Sums around a point of the window: `x`, `y`, `x x`, `y y`, `x y`.
+/// Five numbers about some rows: `x`, `y`, `x x`, `y y`, `x y`.
 type Sums = [f64; 5];
 
-/// Joint moments of a window; state is `5 n` numbers and a few.
+/// Rows that are taken at once, some of them beyond the end of what is asked for.
+const LANES: usize = 4;
+
+/// Joint moments of a window; state is `7 n` numbers and a few, `2 n` for a short one.
 #[derive(Clone, Debug)]
-pub struct CoMoments {
-    n: usize,
-    block: Vec<[f64; 2]>,
-    suffix: Vec<Sums>,
-    pos: usize,
-    shift: [f64; 2],
-    prefix: Sums,
-    last: [f64; 2],
-    full: bool,
+pub struct CoMoments(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    Short(Groups),
+    Long(Blocks),
 }
 
 /// Central sums of a window, and the scale of the numbers that they come from.
 #[derive(Clone, Copy, Debug)]
 pub struct Joint {
-    /// Mean of `x` and of `y`.
-    pub means: [f64; 2],
     /// Sum of squared distances of `x` from its mean.
     pub xx: f64,
     /// The same for `y`.
     pub yy: f64,
     /// Sum of products of distances.
     pub xy: f64,
-    /// Sums of squares around the shift: distances far below them are rounding.
+    /// What `xx` and `yy` are a difference of: far below it they are rounding. 0 where they are none.
     pub scales: [f64; 2],
 }
 
 impl CoMoments {
     /// A window of `n >= 1` rows.
     pub fn new(n: usize) -> Self {
-        Self {
-            n,
-            block: vec![[0.0; 2]; n],
-            suffix: vec![[0.0; 5]; n + 1],
-            pos: 0,
-            shift: [0.0; 2],
-            prefix: [0.0; 5],
-            last: [0.0; 2],
-            full: false,
-        }
+        Self(if n <= SHORT { Form::Short(Groups::new(n)) } else { Form::Long(Blocks::new(n)) })
     }
 
     /// Takes the next row; the moments of the last `n`, or `None` before there are `n`.
     #[inline(always)]
     pub fn push(&mut self, x: f64, y: f64) -> Option<Joint> {
-        if self.pos == 0 {
-            self.shift = [x, y];
+        match &mut self.0 {
+            Form::Short(groups) => groups.push(x, y),
+            Form::Long(blocks) => blocks.push(x, y),
         }
-        add(&mut self.prefix, x - self.shift[0], y - self.shift[1]);
-        let out = (self.full || self.pos + 1 == self.n).then(|| self.merged());
-        self.block[self.pos] = [x, y];
-        self.pos += 1;
-        if self.pos == self.n {
-            self.turn();
-        }
-        out
     }
 
-    /// Suffix and prefix around one shift.
+    /// What is made of `push` for each row, NaN before there are `n`.
     #[inline(always)]
-    fn merged(&self) -> Joint {
-        let [s0, s1, s2, s3, s4] = self.suffix[self.pos + 1];
-        let [p0, p1, p2, p3, p4] = self.prefix;
-        let rest = (self.n - 1 - self.pos) as f64;
-        let n = self.n as f64;
-        let (dx, dy) = (self.last[0] - self.shift[0], self.last[1] - self.shift[1]);
-        let x = p0 + (s0 + rest * dx);
-        let y = p1 + (s1 + rest * dy);
-        let xx = p2 + (s2 + dx * (2.0 * s0 + rest * dx));
-        let yy = p3 + (s3 + dy * (2.0 * s1 + rest * dy));
-        let xy = p4 + (s4 + (dx * s1 + dy * (s0 + rest * dx)));
-        Joint {
-            means: [self.shift[0] + x / n, self.shift[1] + y / n],
-            xx: xx - x * x / n,
-            yy: yy - y * y / n,
-            xy: xy - x * y / n,
-            scales: [xx, yy],
+    pub fn column(&mut self, x: &[f64], y: &[f64], out: &mut [f64], made: impl Fn(Joint) -> f64) {
+        for (out, (x, y)) in out.chunks_mut(BLOCK).zip(x.chunks(BLOCK).zip(y.chunks(BLOCK))) {
+            match &mut self.0 {
+                Form::Short(groups) => groups.column(x, y, out, &made),
+                Form::Long(blocks) => blocks.column(x, y, out, &made),
+            }
         }
     }
-
-    /// The block is full: its values become suffix sums around its last one.
-    fn turn(&mut self) {
-        let last = self.block[self.n - 1];
-        let mut sums = [0.0; 5];
-        for (slot, [x, y]) in self.suffix[..self.n].iter_mut().zip(&self.block).rev() {
-            add(&mut sums, x - last[0], y - last[1]);
-            *slot = sums;
-        }
-        self.last = last;
-        self.pos = 0;
-        self.prefix = [0.0; 5];
-        self.full = true;
-    }
-}
-
-#[inline(always)]
-fn add(sums: &mut Sums, x: f64, y: f64) {
-    sums[0] += x;
-    sums[1] += y;
-    sums[2] += x * x;
-    sums[3] += y * y;
-    sums[4] += x * y;
 }
 
 impl State for CoMoments {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        io.all(&mut [&mut self.block, &mut self.suffix, &mut self.shift, &mut self.prefix])?;
-        io.all(&mut [&mut self.last, &mut self.full])?;
-        io.index(&mut self.pos, self.n)
+        match &mut self.0 {
+            Form::Short(groups) => groups.state(io),
+            Form::Long(blocks) => blocks.state(io),
+        }
+    }
+}
+
+/// The numbers about a group that begins in each row of a line.
+type Lines<const L: usize> = [[f64; L]; 5];
+
+/// The numbers of one row of five lines.
+#[inline(always)]
+fn row_of<const L: usize>([x, y, xx, yy, xy]: &[[f64; L]; 5], row: usize) -> Sums {
+    [x[row], y[row], xx[row], yy[row], xy[row]]
+}
+
+/// Some rows of each line.
+#[inline(always)]
+fn lanes<const L: usize, const N: usize>(lines: &[[f64; L]; N], from: usize) -> [[f64; LANES]; N] {
+    let mut made = [[0.0; LANES]; N];
+    for (made, line) in made.iter_mut().zip(lines) {
+        made.copy_from_slice(&line[from..from + LANES]);
+    }
+    made
+}
+
+#[inline(always)]
+fn put<const L: usize>(lines: &mut Lines<L>, from: usize, made: [[f64; LANES]; 5]) {
+    for (line, made) in lines.iter_mut().zip(&made) {
+        line[from..from + LANES].copy_from_slice(made);
     }
 }

@@ -20,7 +20,7 @@ impl Cumulative {
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         self.part += x;
-        let total = self.high + (self.low + self.part);
+        let total = (self.high + self.low) + self.part;
         self.k += 1;
         if self.k == GROUP {
             self.carry();
@@ -38,10 +38,11 @@ impl Cumulative {
         }
         let mut groups = values[at..].chunks_exact_mut(GROUP);
         for group in groups.by_ref() {
+            let base = self.high + self.low;
             let mut part = 0.0;
             for value in group {
                 part += *value;
-                *value = self.high + (self.low + part);
+                *value = base + part;
             }
             self.part = part;
             self.carry();

@@ -2,16 +2,16 @@
 //!
 //! Long windows: blocks of `n` rows as in [`super::Sum`]; the extreme of a window is that of one block's suffix and the
 //! next one's prefix, two comparisons a row whatever the period (van Herk 1992, Gil and Werman 1993). Short windows over
-//! columns: extremes of 2 rows from those of 1, of 4 from those of 2, and so on, all rows of a block side by side; the last
-//! two groups may overlap. Of equal values the later one is returned, which matters for the sign of zero only.
+//! columns: extremes of 4 rows from those of 1, of 16 from those of 4, and of the window from up to four of those, which may
+//! overlap; all rows of a block side by side. Of equal values the later one is returned, which matters for the sign of zero only.
 
-use super::Window;
+use super::{Scratch, Window};
 use crate::indicator::kernel::BLOCK;
 use crate::indicator::{Io, State, StateError};
 
 /// The later of two values unless the earlier is strictly better.
 #[inline(always)]
-fn better<const HIGH: bool>(earlier: f64, later: f64) -> f64 {
+pub(super) fn better<const HIGH: bool>(earlier: f64, later: f64) -> f64 {
     if HIGH {
         if earlier > later { earlier } else { later }
     } else if earlier < later {
@@ -27,7 +27,7 @@ pub struct Extreme<const HIGH: bool>(Form<HIGH>);
 
 #[derive(Clone, Debug)]
 enum Form<const HIGH: bool> {
-    Short(Window),
+    Short(Window, Scratch<[Line; 2]>),
     Long(Blocks<HIGH>),
 }
 
@@ -47,24 +47,30 @@ pub type Highest = Extreme<true>;
 /// Lowest of the last `n` values; state is `n + 1` numbers.
 pub type Lowest = Extreme<false>;
 
+/// Values before a block that it reaches, and the block.
+pub(super) type Line = [f64; LINE];
+
 /// Longest window that is short.
 pub(super) const SHORT: usize = 64;
-/// The values before a block that a short window reaches, and the block.
-pub(super) const LINE: usize = SHORT - 1 + BLOCK;
+/// The values before a block that a short window reaches, the block, and what is looked at beyond its end so that there
+/// is no rest to go through one by one.
+pub(super) const LINE: usize = SHORT - 1 + BLOCK + WHOLE;
+/// Rows that passes over a line are rounded up to.
+pub(super) const WHOLE: usize = 16;
 /// Parts of a window that are looked through side by side.
 const PARTS: usize = 8;
 
 impl<const HIGH: bool> Extreme<HIGH> {
     /// A window of `n >= 1` values.
     pub fn new(n: usize) -> Self {
-        Self(if n <= SHORT { Form::Short(Window::new(n)) } else { Form::Long(Blocks::new(n)) })
+        Self(if n <= SHORT { Form::Short(Window::new(n), Scratch::default()) } else { Form::Long(Blocks::new(n)) })
     }
 
     /// Takes the next value; the extreme of the last `n`, or NaN before there are `n`.
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
         match &mut self.0 {
-            Form::Short(window) => window.push(x).map_or(f64::NAN, Self::of),
+            Form::Short(window, _) => window.push(x).map_or(f64::NAN, Self::of),
             Form::Long(blocks) => blocks.push(x),
         }
     }
@@ -73,9 +79,12 @@ impl<const HIGH: bool> Extreme<HIGH> {
     #[inline(always)]
     pub fn column(&mut self, x: &[f64], y: &mut [f64]) {
         match &mut self.0 {
-            Form::Short(window) => {
+            Form::Short(window, scratch) => {
+                let [one, other] = scratch.lines(|| [[0.0; LINE]; 2]);
                 for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
-                    Self::block(window, x, y);
+                    let early = window.line(x, Blocks::<HIGH>::WORST, one);
+                    Self::grow(window.len(), one, other, y);
+                    y[..early].fill(f64::NAN);
                 }
             }
             Form::Long(blocks) => blocks.column(x, y),
@@ -96,32 +105,41 @@ impl<const HIGH: bool> Extreme<HIGH> {
         best.iter().chain(rest).fold(Blocks::<HIGH>::WORST, |best, &x| better::<HIGH>(best, x))
     }
 
-    /// Up to [`BLOCK`] values, by doubling.
+    /// Extremes of the windows of `n` values that begin in the first rows of `here`. Overwrites both lines.
     #[inline(always)]
-    fn block(window: &mut Window, x: &[f64], y: &mut [f64]) {
-        let (mut one, mut other) = ([0.0; LINE], [0.0; LINE]);
-        let early = window.line(x, Blocks::<HIGH>::WORST, &mut one);
-        Self::double(window.len(), &mut one, &mut other, y);
-        y[..early].fill(f64::NAN);
-    }
-
-    /// Extremes of the windows of `n` values that end in the last rows of `here`. Overwrites both lines.
-    #[inline(always)]
-    pub(super) fn double<'a>(n: usize, mut here: &'a mut [f64; LINE], mut next: &'a mut [f64; LINE], y: &mut [f64]) {
+    fn grow<'a>(n: usize, mut here: &'a mut Line, mut next: &'a mut Line, y: &mut [f64]) {
         let rows = y.len();
         let mut size = 1;
-        while 2 * size <= n {
-            let groups = n + rows - 2 * size;
-            let (older, newer, next_groups) = (&here[..groups], &here[size..size + groups], &mut next[..groups]);
-            for row in 0..groups {
-                next_groups[row] = better::<HIGH>(older[row], newer[row]);
-            }
+        while 4 * size <= n {
+            let groups = (n + rows - 4 * size).next_multiple_of(WHOLE);
+            Self::fours(here, [size, 2 * size, 3 * size], &mut next[..groups]);
             std::mem::swap(&mut here, &mut next);
-            size *= 2;
+            size *= 4;
         }
-        let (older, newer) = (&here[..rows], &here[n - size..n - size + rows]);
-        for row in 0..rows {
-            y[row] = better::<HIGH>(older[row], newer[row]);
+        let last = n - size;
+        if n <= 2 * size {
+            Self::twos(here, last, y);
+        } else {
+            Self::fours(here, [size, last.min(2 * size), last], y);
+        }
+    }
+
+    /// The better of two groups, the other `apart` rows from the one.
+    #[inline(always)]
+    fn twos(here: &Line, apart: usize, made: &mut [f64]) {
+        let (older, newer) = (&here[..made.len()], &here[apart..][..made.len()]);
+        for (row, made) in made.iter_mut().enumerate() {
+            *made = better::<HIGH>(older[row], newer[row]);
+        }
+    }
+
+    /// The best of four groups, the others so many rows from the first.
+    #[inline(always)]
+    fn fours(here: &Line, apart: [usize; 3], made: &mut [f64]) {
+        let (a, b) = (&here[..made.len()], &here[apart[0]..][..made.len()]);
+        let (c, d) = (&here[apart[1]..][..made.len()], &here[apart[2]..][..made.len()]);
+        for (row, made) in made.iter_mut().enumerate() {
+            *made = better::<HIGH>(better::<HIGH>(a[row], b[row]), better::<HIGH>(c[row], d[row]));
         }
     }
 }
@@ -198,7 +216,7 @@ impl<const HIGH: bool> State for Blocks<HIGH> {
 impl<const HIGH: bool> State for Extreme<HIGH> {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
         match &mut self.0 {
-            Form::Short(window) => window.state(io),
+            Form::Short(window, _) => window.state(io),
             Form::Long(blocks) => blocks.state(io),
         }
     }

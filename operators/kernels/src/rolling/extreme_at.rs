@@ -1,12 +1,14 @@
 //! Where the highest or lowest of the last `n` values is, with TA-Lib's two rules for ties.
 //!
-//! Short windows: the window itself and the held position; only when that leaves the window, its heir is looked for.
+//! Short windows: the window itself and the held position; only when that leaves the window, its heir is looked for. Over
+//! columns the earliest and the latest place of the extreme grow with it, as in [`super::Extreme`]: of 2 rows from those of
+//! 1, and so on. Where they are one, the position is there, whatever was held.
 //! Long ones: a queue of the values that can still become the extreme, best first, equal ones kept: each row enters and leaves
 //! it at most once. TA-Lib holds on to one position: a new value at least as good takes it over; when it leaves the
 //! window, one of the best values left takes it, the earliest or the latest.
 
-use super::Window;
-use super::extreme::{Extreme, LINE, SHORT};
+use super::extreme::{LINE, Line, SHORT, WHOLE, better};
+use super::{Scratch, Window};
 use crate::indicator::kernel::BLOCK;
 use crate::indicator::{Io, State, StateError};
 
@@ -27,6 +29,15 @@ struct Brief<const HIGH: bool> {
     row: u64,
     best: f64,
     at: u64,
+    scratch: Scratch<[Places<HIGH>; 2]>,
+}
+
+/// The best of the group that begins in each row, and how far from its beginning that is.
+#[derive(Clone, Debug)]
+struct Places<const HIGH: bool> {
+    best: Line,
+    latest: Line,
+    earliest: Line,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +80,7 @@ impl<const HIGH: bool> ExtremeAt<HIGH> {
     /// A window of `n >= 1` values.
     pub fn new(n: usize, heir: Heir) -> Self {
         Self(match n {
-            ..=SHORT => Form::Short(Brief { heir, window: Window::new(n), row: 0, best: 0.0, at: 0 }),
+            ..=SHORT => Form::Short(Brief::new(n, heir)),
             _ => Form::Long(Queue::new(n, heir)),
         })
     }
@@ -110,6 +121,10 @@ impl<const HIGH: bool> ExtremeAt<HIGH> {
 }
 
 impl<const HIGH: bool> Brief<HIGH> {
+    fn new(n: usize, heir: Heir) -> Self {
+        Self { heir, window: Window::new(n), row: 0, best: 0.0, at: 0, scratch: Scratch::default() }
+    }
+
     fn push(&mut self, x: f64) -> Option<Held> {
         let (n, row) = (self.window.len() as u64, self.row);
         self.row += 1;
@@ -127,27 +142,115 @@ impl<const HIGH: bool> Brief<HIGH> {
 
     #[inline(always)]
     fn ages(&mut self, x: &[f64], y: &mut [f64]) {
-        let n = self.window.len();
-        let absent = if HIGH { f64::NEG_INFINITY } else { f64::INFINITY };
-        let (mut line, mut one, mut other) = ([0.0; LINE], [0.0; LINE], [0.0; LINE]);
-        let early = self.window.line(x, absent, &mut line);
-        one.copy_from_slice(&line);
-        let mut bests = [0.0; BLOCK];
-        let bests = &mut bests[..x.len()];
-        Extreme::<HIGH>::double(n, &mut one, &mut other, bests);
-        y[..early].fill(f64::NAN);
-        self.row += early as u64;
-        for row in early..x.len() {
-            let now = self.row;
-            self.row += 1;
-            if now + 1 == n as u64 || self.at + n as u64 <= now {
-                self.at = now + 1 - n as u64 + heir(self.heir, &line[row..row + n], bests[row]) as u64;
-            } else if x[row] == bests[row] {
-                self.at = now;
-            }
-            y[row] = (now - self.at) as f64;
+        let (n, rows) = (self.window.len(), x.len());
+        let [one, other] = self.scratch.lines(|| [Places::new(), Places::new()]);
+        let early = self.window.line(x, Places::<HIGH>::WORST, &mut one.best);
+        let found = match self.heir {
+            Heir::Latest => Places::grow::<false>(n, rows, one, other),
+            Heir::Earliest => Places::grow::<true>(n, rows, one, other),
+        };
+        let newest = (n - 1) as f64;
+        for (y, latest) in y.iter_mut().zip(&found.latest) {
+            *y = newest - latest;
         }
-        self.best = if early < x.len() { bests[x.len() - 1] } else { self.best };
+        if early < rows {
+            self.best = found.best[rows - 1];
+            if self.heir == Heir::Earliest {
+                let first = self.row + early as u64;
+                // Before the first whole window nothing is held.
+                let age = if first < n as u64 { n as u64 } else { first - self.at };
+                Self::hold(n, early, age, found, y);
+            }
+            self.at = self.row + (rows - 1) as u64 - y[rows - 1] as u64;
+        }
+        self.row += rows as u64;
+        y[..early].fill(f64::NAN);
+    }
+
+    /// Where a window has its extreme twice, the age of the held position instead of the latest one's, from row `from`
+    /// on. What was held before that row is `age` old at it.
+    #[inline(always)]
+    fn hold(n: usize, from: usize, age: u64, found: &Places<HIGH>, y: &mut [f64]) {
+        let rows = y.len();
+        let mut ties = 0_u64;
+        for row in from..rows {
+            ties |= u64::from(found.latest[row] != found.earliest[row]);
+        }
+        if ties == 0 {
+            return;
+        }
+        let (span, mut held) = (n as f64, age as f64);
+        for (row, y) in y.iter_mut().enumerate().skip(from) {
+            if found.latest[row] != found.earliest[row] {
+                let taken = if *y == 0.0 { 0.0 } else { held };
+                *y = if held >= span { span - 1.0 - found.earliest[row] } else { taken };
+            }
+            held = *y + 1.0;
+        }
+    }
+}
+
+impl<const HIGH: bool> Places<HIGH> {
+    const WORST: f64 = if HIGH { f64::NEG_INFINITY } else { f64::INFINITY };
+
+    fn new() -> Self {
+        Self { best: [0.0; LINE], latest: [0.0; LINE], earliest: [0.0; LINE] }
+    }
+
+    /// The places of `rows` windows of `n` values, of the values in `here`; the earliest ones only if asked for.
+    #[inline(always)]
+    fn grow<'a, const BOTH: bool>(n: usize, rows: usize, mut here: &'a mut Self, mut next: &'a mut Self) -> &'a Self {
+        if n == 1 {
+            here.latest[..rows].fill(0.0);
+            here.earliest[..rows].fill(0.0);
+            return here;
+        }
+        next.pairs::<BOTH>(here, (n + rows - 2).next_multiple_of(WHOLE));
+        std::mem::swap(&mut here, &mut next);
+        let mut size = 2;
+        while 2 * size <= n {
+            next.joined::<BOTH>(here, size, (n + rows - 2 * size).next_multiple_of(WHOLE));
+            std::mem::swap(&mut here, &mut next);
+            size *= 2;
+        }
+        next.joined::<BOTH>(here, n - size, rows);
+        next
+    }
+
+    /// Groups of two values.
+    #[inline(always)]
+    fn pairs<const BOTH: bool>(&mut self, values: &Self, groups: usize) {
+        let (older, newer) = (&values.best[..groups], &values.best[1..][..groups]);
+        let (best, latest, earliest) =
+            (&mut self.best[..groups], &mut self.latest[..groups], &mut self.earliest[..groups]);
+        for row in 0..groups {
+            let (a, b) = (older[row], newer[row]);
+            best[row] = better::<HIGH>(a, b);
+            latest[row] = if Queue::<HIGH>::beats(a, b) { 0.0 } else { 1.0 };
+            if BOTH {
+                earliest[row] = if Queue::<HIGH>::beats(b, a) { 1.0 } else { 0.0 };
+            }
+        }
+    }
+
+    /// Groups of two that begin `apart` rows from each other.
+    #[inline(always)]
+    fn joined<const BOTH: bool>(&mut self, of: &Self, apart: usize, groups: usize) {
+        let step = f64::from(apart as u32);
+        let (older, newer) = (&of.best[..groups], &of.best[apart..][..groups]);
+        let (older_latest, newer_latest) = (&of.latest[..groups], &of.latest[apart..][..groups]);
+        let (older_earliest, newer_earliest) = (&of.earliest[..groups], &of.earliest[apart..][..groups]);
+        let (best, latest, earliest) =
+            (&mut self.best[..groups], &mut self.latest[..groups], &mut self.earliest[..groups]);
+        for row in 0..groups {
+            let (a, b) = (older[row], newer[row]);
+            best[row] = better::<HIGH>(a, b);
+            latest[row] = if Queue::<HIGH>::beats(a, b) { older_latest[row] } else { newer_latest[row] + step };
+            if BOTH {
+                let later = newer_earliest[row] + step;
+                earliest[row] = if Queue::<HIGH>::beats(b, a) { later } else { older_earliest[row] };
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod extreme_at;
 mod lag;
 mod moments;
 mod order;
+mod scratch;
 mod short;
 mod sum;
 mod weighted;
@@ -29,6 +30,8 @@ pub use order::Order;
 pub use sum::Sum;
 pub use weighted::{Means, Weighted};
 pub use window::Window;
+
+use scratch::Scratch;
 
 /// Rows that one partial sum spans; bounds rounding and gives the processor independent chains of additions.
 const GROUP: usize = 8;

@@ -117,11 +117,15 @@ impl Trendline {
     /// The line at a bar whose price has been taken.
     pub(super) fn next(&mut self, period: f64) -> f64 {
         let bars = whole(period);
+        let (fours, rest) = self.prices.newest_first(bars).as_chunks::<4>();
         let mut lanes = [0.0; 4];
-        for (k, price) in self.prices.newest_first(bars).enumerate() {
-            lanes[k % 4] += price;
+        for four in fours {
+            for (lane, price) in lanes.iter_mut().zip(four) {
+                *lane += price;
+            }
         }
         let sum = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+        let sum = rest.iter().fold(sum, |sum, price| sum + price);
         let mean = if bars > 0 { sum / bars as f64 } else { 0.0 };
         let [one, two, three] = self.means;
         self.means = [mean, one, two];
@@ -158,8 +162,8 @@ impl Newest {
     }
 
     #[inline]
-    fn newest_first(&self, bars: usize) -> impl Iterator<Item = &f64> {
-        self.twice[self.pos..self.pos + bars].iter()
+    fn newest_first(&self, bars: usize) -> &[f64] {
+        &self.twice[self.pos..self.pos + bars]
     }
 }
 

@@ -4,6 +4,7 @@
 //! by the period found on the bar before. Nothing is measured on the first bars, as many as the indicator says.
 
 use crate::indicator::{Io, State, StateError};
+use std::f64::consts::TAU;
 
 /// Lengths of the histories, powers of two.
 const PAST: usize = 16;
@@ -91,11 +92,11 @@ impl Hilbert {
         let before = self.period;
         let mut period = before;
         if self.im != 0.0 && self.re != 0.0 {
-            period = 360.0 / libm::atan(self.im / self.re).to_degrees();
+            period = TAU / libm::atan(self.im / self.re);
         }
-        period = if period > 1.5 * before { 1.5 * before } else { period };
-        period = if period < 0.67 * before { 0.67 * before } else { period };
-        period = period.clamp(6.0, 50.0);
+        let (least, most) = ((0.67 * before).max(6.0), (1.5 * before).min(50.0));
+        period = if period > most { most } else { period };
+        period = if period < least { least } else { period };
         0.2 * period + 0.8 * before
     }
 }
@@ -133,7 +134,8 @@ impl Past {
     fn transform(&self, back: usize) -> f64 {
         const A: f64 = 0.0962;
         const B: f64 = 0.5769;
-        ((A * self.at(back) - A * self.at(back + 6)) - B * self.at(back + 4)) + B * self.at(back + 2)
+        // The newest value last: the others are known before it.
+        A * self.at(back) + ((B * self.at(back + 2) - B * self.at(back + 4)) - A * self.at(back + 6))
     }
 }
 

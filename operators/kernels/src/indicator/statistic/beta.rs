@@ -1,10 +1,10 @@
 //! Beta: how strongly one column's returns follow another's.
 
-use crate::indicator::kernel::{Step, rows};
+use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, State, StateError};
-use crate::rolling::CoMoments;
+use crate::rolling::{CoMoments, Joint};
 
 pub(super) const BETA: Indicator =
     Indicator::new("beta", Group::Statistic, "slope of the returns of real1 over the returns of real0", |p| {
@@ -30,6 +30,12 @@ fn change(now: f64, before: f64) -> f64 {
     if before == 0.0 { 0.0 } else { (now - before) / before }
 }
 
+/// Slope of `y` over `x`; 0 where `x` does not vary.
+#[inline(always)]
+pub(super) fn slope(joint: Joint) -> f64 {
+    if joint.xx > FLAT * joint.scales[0] { joint.xy / joint.xx } else { 0.0 }
+}
+
 impl Step<2, 1> for Beta {
     #[inline(always)]
     fn step(&mut self, now: [f64; 2]) -> [f64; 1] {
@@ -40,7 +46,26 @@ impl Step<2, 1> for Beta {
         let Some(joint) = self.moments.push(change(now[0], last[0]), change(now[1], last[1])) else {
             return [f64::NAN];
         };
-        [if joint.xx > FLAT * joint.scales[0] { joint.xy / joint.xx } else { 0.0 }]
+        [slope(joint)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
+        let rows = y.len();
+        let mut changes = [[0.0; BLOCK]; 2];
+        let from = usize::from(self.last[0].is_nan());
+        for ((x, last), changes) in x.into_iter().zip(&mut self.last).zip(&mut changes) {
+            changes[0] = change(x[0], *last);
+            for (change_, [before, now]) in changes[1..].iter_mut().zip(x.array_windows()) {
+                *change_ = change(*now, *before);
+            }
+            *last = x[rows - 1];
+        }
+        y[..from].fill(f64::NAN);
+        if from < rows {
+            let [x, y_] = changes.each_ref().map(|changes| &changes[from..rows]);
+            self.moments.column(x, y_, &mut y[from..], slope);
+        }
     }
 }
 

@@ -26,6 +26,11 @@ impl Step<2, 1> for Correlation {
     fn step(&mut self, [x, y]: [f64; 2]) -> [f64; 1] {
         [self.moments.push(x, y).map_or(f64::NAN, correlation)]
     }
+
+    #[inline(always)]
+    fn column(&mut self, [a, b]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
+        self.moments.column(a, b, y, correlation);
+    }
 }
 
 impl State for Correlation {

@@ -1,6 +1,6 @@
 //! Two columns, or a column and its own past: covariance, slope, autocorrelation.
 
-use super::beta::FLAT;
+use super::beta::{FLAT, slope};
 use crate::indicator::kernel::{Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
@@ -36,11 +36,8 @@ pub(super) const AUTOCORR: Indicator = Indicator::new(
 .params(&[Param::period("timeperiod", 20, 2), Param::period("lag", 1, 1)])
 .first(|p| p[0] as usize + p[1] as usize - 1);
 
-fn slope(joint: Joint) -> f64 {
-    if joint.xx > FLAT * joint.scales[0] { joint.xy / joint.xx } else { 0.0 }
-}
-
 /// Correlation, 0 where a side does not vary.
+#[inline(always)]
 pub(super) fn correlation(joint: Joint) -> f64 {
     let varies = joint.xx > FLAT * joint.scales[0] && joint.yy > FLAT * joint.scales[1];
     if varies { (joint.xy / (joint.xx * joint.yy).sqrt()).clamp(-1.0, 1.0) } else { 0.0 }
@@ -56,6 +53,11 @@ impl<F: Fn(Joint) -> f64 + Clone + Send + 'static> Step<2, 1> for Pair<F> {
     #[inline(always)]
     fn step(&mut self, [x, y]: [f64; 2]) -> [f64; 1] {
         [self.moments.push(x, y).map_or(f64::NAN, &self.made)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, [a, b]: [&[f64]; 2], [y]: [&mut [f64]; 1]) {
+        self.moments.column(a, b, y, &self.made);
     }
 }
 
