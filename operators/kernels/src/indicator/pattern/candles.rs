@@ -44,10 +44,16 @@ pub(super) struct Size {
     factor: f64,
     /// Shadows are two, their size is that of one.
     share: f64,
+    /// 1 over the candles, and their parts.
+    inverse: f64,
+    four_fifths: f64,
+    fifth: f64,
 }
 
+/// Of 5 or 10 candles, or of the candle itself.
 const fn size(range: Range, candles: usize, factor: f64) -> Size {
-    Size { range, candles, factor, share: if matches!(range, Range::Shadows) { 0.5 } else { 1.0 } }
+    let (share, fifth) = (if matches!(range, Range::Shadows) { 0.5 } else { 1.0 }, (candles / 5) as f64);
+    Size { range, candles, factor, share, inverse: 1.0 / candles as f64, four_fifths: 4.0 * fifth, fifth }
 }
 
 pub(super) const BODY_LONG: Size = size(Range::Body, 10, 1.0);
@@ -70,7 +76,17 @@ impl Size {
     /// In the price's unit, given the total over its candles.
     #[inline(always)]
     pub(super) fn of_total(&self, total: f64) -> f64 {
-        self.factor * (total / self.candles as f64) * self.share
+        self.factor * self.mean(total) * self.share
+    }
+
+    /// `total / candles` to the last bit, without a division, which takes longer than all this. What the product with the
+    /// inverse leaves over is exact: four fifths of the total, then one fifth, are near what they are taken from. And no
+    /// fifth or tenth of a number is so near to the middle of two others that it could be rounded the other way.
+    #[inline(always)]
+    fn mean(&self, total: f64) -> f64 {
+        let near = total * self.inverse;
+        let rest = (total - self.four_fifths * near) - self.fifth * near;
+        near + rest * self.inverse
     }
 
     /// In the price's unit, given the range of the candle itself.
@@ -291,4 +307,24 @@ pub(super) fn remembering<const N: usize>(
     look: impl Look<N>,
 ) -> Box<dyn Kernel> {
     rows(Pattern::new(begin, first, seen, look))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn a_mean_is_the_quotient_to_the_last_bit(large in 0.0..1e9, small in 0.0..1e-3, ticks in 0..u64::MAX >> 11) {
+            for size in [BODY_LONG, NEAR] {
+                for total in [large, small, ticks as f64, ticks as f64 / 100.0] {
+                    let quotient = total / size.candles as f64;
+                    prop_assert_eq!(size.mean(total).to_bits(), quotient.to_bits(), "{} of {}", total, size.candles);
+                }
+            }
+        }
+    }
 }
