@@ -9,9 +9,9 @@ use crate::money::{Money, Overflow};
 use crate::strategy::codec::{Codec, Coded, SnapshotError};
 use crate::strategy::{EquityRow, Finish, OrderRow, Side, TradeRow};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
-/// A bar's event time whose accounts have not all reported.
+/// The last event time: other accounts may report theirs, and a closed view puts another equity in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Pending {
     open_time: i64,
@@ -87,18 +87,17 @@ impl Metrics {
     /// An account's row; rows come by time, then by account.
     #[inline]
     pub fn equity(&mut self, account: usize, row: &EquityRow) {
-        if self.marks.len() == 1 {
-            if self.days.ends_before(row.open_time) {
-                self.close_day();
+        match &mut self.pending {
+            Some(pending) if pending.time == row.time => pending.exposed |= row.exposed,
+            _ => {
+                self.flush();
+                if self.days.ends_before(row.open_time) {
+                    self.close_day();
+                }
+                let EquityRow { open_time, time, exposed, .. } = *row;
+                self.pending = Some(Pending { open_time, time, exposed });
             }
-            self.observe(row.open_time, row.time, row.equity, row.exposed);
-            return;
         }
-        if self.pending.is_some_and(|pending| pending.time != row.time) {
-            self.flush();
-        }
-        let pending = self.pending.get_or_insert(Pending { open_time: row.open_time, time: row.time, exposed: false });
-        pending.exposed |= row.exposed;
         self.marks[account] = row.equity;
     }
 
@@ -180,36 +179,34 @@ impl Metrics {
         self.trades.rejected += 1;
     }
 
-    #[inline]
-    fn observe(&mut self, open_time: i64, time: i64, equity: f64, exposed: bool) {
-        self.curve.observe(open_time, time, equity, exposed);
-        self.days.observe(open_time, equity);
-    }
-
     /// The market's value goes with the open day, which may end here.
     fn close_day(&mut self) {
         let value = self.market_value();
         self.days.observe_market(value);
     }
 
-    /// What one unit of money, spread evenly over the symbols at their first closes, is worth.
+    /// What one unit of money, spread evenly over the symbols, is worth: a share is money until its symbol's first
+    /// close. NaN before the first close of all.
     fn market_value(&self) -> f64 {
-        let sum = self.markets.iter().fold(0.0, |sum, market| sum + market.last / market.first);
-        sum / self.markets.len() as f64
+        let worth = |market: &Market| if market.first > 0.0 { market.last / market.first } else { 1.0 };
+        let sum = self.markets.iter().fold(0.0, |sum, market| sum + worth(market));
+        let any = self.markets.iter().any(|market| market.first > 0.0);
+        if any { sum / self.markets.len() as f64 } else { f64::NAN }
     }
 
+    /// The bar in hand goes into curve and days.
+    #[inline]
     fn flush(&mut self) {
         if let Some(Pending { open_time, time, exposed }) = self.pending.take() {
             let equity = total(&self.marks);
-            self.observe(open_time, time, equity, exposed);
-            self.close_day();
+            self.curve.observe(open_time, time, equity, exposed);
+            self.days.observe(open_time, equity);
         }
     }
 
-    /// The accounts closed: the trades that `close` would make count, and their cost is in the last equity.
+    /// The accounts closed: the trades that `close` would make count, and the last bar has the equity that they leave.
     pub fn closed_view(&self, finishes: &[Finish]) -> Result<Metrics, Overflow> {
         let mut closed = self.clone();
-        closed.flush();
         for (account, finish) in finishes.iter().enumerate() {
             finish.closed.orders.iter().try_for_each(|row| closed.order(row))?;
             finish.closed.trades.iter().try_for_each(|row| closed.trade(row))?;
@@ -217,18 +214,8 @@ impl Metrics {
                 closed.marks[account] = row.equity;
             }
         }
-        let single = finishes.first().and_then(|finish| finish.equity).map(|row| row.equity);
-        let equity = if closed.marks.len() == 1 { single.unwrap_or(closed.curve.last) } else { total(&closed.marks) };
-        if closed.curve.bars > 0 {
-            closed.end_with(equity);
-        }
+        closed.flush();
         Ok(closed)
-    }
-
-    /// The last bar's equity is another: what exits at the end left.
-    pub(crate) fn end_with(&mut self, equity: f64) {
-        self.curve.replace_last(equity);
-        self.days.replace_last(equity);
     }
 
     /// Days since the epoch with the last equity of each, for tables.
@@ -310,7 +297,7 @@ impl Metrics {
         let mut version = VERSION;
         codec.u8(&mut version)?;
         if version != VERSION {
-            return Err(SnapshotError::Unknown { what: "metrics version 3", found: u64::from(version) });
+            return Err(SnapshotError::Unknown { what: "metrics version 4", found: u64::from(version) });
         }
         codec.list(&mut self.marks, || 0.0, |codec, mark| codec.f64(mark))?;
         let blank = || Market { first: f64::NAN, last: f64::NAN };

@@ -67,7 +67,9 @@ impl Group {
                 "closed round trips, per entry and exit portion, net of fees and funding; a win is PnL > 0"
             }
             Group::Fills => "fills of entries and exits; fees in the quote asset",
-            Group::Market => "the market is every symbol bought in equal parts at its first close; returns per UTC day",
+            Group::Market => {
+                "the market is every symbol bought in equal parts at its first close, money until then; returns per UTC day"
+            }
             Group::Bars => "bars with a row of equity",
         }
     }
@@ -171,7 +173,7 @@ fn count(count: u64) -> Option<f64> {
     Some(count as f64)
 }
 
-/// All metrics; "the market" is buying every symbol in equal parts at its first close.
+/// All metrics; "the market" is buying every symbol in equal parts at its first close, each part money until then.
 pub const CATALOGUE: &[MetricInfo] = &[
     more("start_balance", Group::Account, Unit::Money, "The balance, summed over accounts.", |s| Some(s.curve.start)),
     more("end_equity", Group::Account, Unit::Money, "Equity at the last bar.", |s| Some(s.curve.last)),
@@ -389,7 +391,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
         "buy_and_hold_return",
         Group::Market,
         Unit::Fraction,
-        "mean over symbols of last close / first close, less 1",
+        "mean over symbols of last close / first close (1 without a close), less 1",
         |s| finite(s.market - 1.0),
     ),
     less(

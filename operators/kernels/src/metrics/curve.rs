@@ -218,15 +218,6 @@ impl Curve {
         self.depth = 0.0;
     }
 
-    /// The last bar's equity is another: what exits at the end cost.
-    pub(super) fn replace_last(&mut self, equity: f64) {
-        let (open_time, time) = (self.last_open, self.last_time);
-        let (bars, under_water) = (self.bars, self.under_water);
-        self.observe(open_time, time, equity, false);
-        self.return_sum += self.pivot; // no bar more
-        (self.bars, self.under_water) = (bars, under_water);
-    }
-
     /// The curve as if the drawdown that is not over ended now.
     pub(super) fn closed(&self) -> Curve {
         let mut closed = self.clone();

@@ -1,6 +1,6 @@
 //! Equity by UTC day: the last of each day that has a bar, and the statistics of the returns between them.
 
-use super::{PERIODS, ratio};
+use super::{PERIODS, mean, ratio};
 use crate::strategy::codec::{Codec, Coded};
 
 const DAY: i64 = 86_400_000_000;
@@ -96,12 +96,6 @@ impl Days {
         }
     }
 
-    pub(super) fn replace_last(&mut self, equity: f64) {
-        if let Some(last) = self.equity.last_mut() {
-            *last = equity;
-        }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.days.len()
     }
@@ -123,21 +117,13 @@ impl Days {
         if ours.len() < 2 || theirs.iter().any(|value| !value.is_finite()) {
             return (None, None, None);
         }
-        let count = ours.len() as f64;
-        let (mean, market) = (sum(&ours) / count, sum(&theirs) / count);
-        let (mut both, mut own, mut other) = (0.0, 0.0, 0.0);
-        for (a, b) in ours.iter().zip(&theirs) {
-            both += (a - mean) * (b - market);
-            own += (a - mean) * (a - mean);
-            other += (b - market) * (b - market);
-        }
-        let beta = ratio(both, other);
-        (beta.map(|beta| (mean - beta * market) * PERIODS), beta, ratio(both, own.sqrt() * other.sqrt()))
+        let pair = Pair::of(&ours, &theirs);
+        (pair.alpha().map(|alpha| alpha * PERIODS), pair.beta(), pair.correlation())
     }
 
     /// The market's returns between days, not sorted; `None` where it has no value on one of them.
     pub(super) fn market_returns(&self) -> Option<Returns> {
-        let values: Vec<f64> = self.market.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
+        let values: Vec<f64> = self.market.windows(2).map(|pair| change(pair[0], pair[1])).collect();
         (!values.is_empty() && values.iter().all(|value| value.is_finite())).then(|| Returns::moments(&values))
     }
 
@@ -235,7 +221,7 @@ impl Returns {
     /// Without what sorting would tell.
     fn moments(values: &[f64]) -> Returns {
         let count = values.len() as f64;
-        let mean = sum(values) / count;
+        let mean = mean(values);
         let (mut m2, mut m3, mut m4) = (0.0, 0.0, 0.0);
         let (mut gains, mut losses, mut down) = (0.0, 0.0, 0.0);
         for value in values {
@@ -286,6 +272,42 @@ impl Returns {
         let level = self.quantile(share)?;
         let count = self.sorted.partition_point(|value| *value <= level);
         ratio(sum(&self.sorted[..count]), count as f64)
+    }
+}
+
+/// Moments of two series together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    mean: f64,
+    market: f64,
+    both: f64,
+    own: f64,
+    other: f64,
+}
+
+impl Pair {
+    pub(super) fn of(ours: &[f64], theirs: &[f64]) -> Pair {
+        let (mean, market) = (mean(ours), mean(theirs));
+        let mut pair = Pair { mean, market, both: 0.0, own: 0.0, other: 0.0 };
+        for (a, b) in ours.iter().zip(theirs) {
+            pair.both += (a - mean) * (b - market);
+            pair.own += (a - mean) * (a - mean);
+            pair.other += (b - market) * (b - market);
+        }
+        pair
+    }
+
+    pub(super) fn beta(&self) -> Option<f64> {
+        ratio(self.both, self.other)
+    }
+
+    /// Of one period.
+    pub(super) fn alpha(&self) -> Option<f64> {
+        self.beta().map(|beta| self.mean - beta * self.market)
+    }
+
+    pub(super) fn correlation(&self) -> Option<f64> {
+        ratio(self.both, self.own.sqrt() * self.other.sqrt())
     }
 }
 

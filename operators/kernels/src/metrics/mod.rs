@@ -45,5 +45,14 @@ fn ratio(a: f64, b: f64) -> Option<f64> {
     (b != 0.0 && value.is_finite()).then_some(value)
 }
 
+/// The mean. That of equal values is their value, which a sum divided by their count may miss: so what never changes
+/// deviates from its mean by 0, and ratios by the deviation have no value.
+fn mean(values: &[f64]) -> f64 {
+    match values {
+        [first, rest @ ..] if rest.iter().all(|value| value == first) => *first,
+        _ => values.iter().fold(0.0, |sum, value| sum + value) / values.len() as f64,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,9 @@ use crate::money::Money;
 use crate::strategy::{EquityRow, Finish, Reason, Side, TradeRow};
 use proptest::prelude::*;
 
+mod closed;
+mod market;
+
 const HOUR: i64 = 3_600_000_000;
 
 fn money(text: &str) -> Money {
@@ -257,40 +260,6 @@ fn accounts_are_summed_at_their_last_marks() {
     for name in ["end_equity", "sharpe", "max_drawdown", "max_drawdown_pct", "bars", "best_day"] {
         close(&both, name, one[metric_index(name).unwrap()].unwrap());
     }
-}
-
-#[test]
-fn the_closed_view_counts_the_trades_that_close_would_make() {
-    let metrics = four_days();
-    let mut finish = Finish { equity: Some(equity_row(84, 1_080.0)), ..Finish::default() };
-    finish.closed.trades.push(trade_row("-9"));
-    let values = metrics.closed_view(&[finish]).unwrap().values();
-    close(&values, "trades", 1.0);
-    close(&values, "end_equity", 1_080.0);
-    close(&values, "bars", 8.0);
-    assert!((values[metric_index("best_day").unwrap()].unwrap() - 0.1).abs() < 1e-12);
-}
-
-#[test]
-fn the_market_is_what_it_closed_at_on_each_day() {
-    let mut metrics = Metrics::new(&[money("1000")], 1);
-    // The account moves by half of what the market does.
-    for (day, change) in [0.0, 0.1, -0.2, 0.3, 0.1].into_iter().enumerate() {
-        let equity = 1_000.0 + 500.0 * change;
-        for hour in [0, 23] {
-            metrics.equity(0, &equity_row(day as i64 * 24 + hour, equity));
-            metrics.market(0, 100.0 * (1.0 + change));
-        }
-    }
-    let ours = [1.05 / 1.0 - 1.0, 0.9 / 1.05 - 1.0, 1.15 / 0.9 - 1.0, 1.05 / 1.15 - 1.0];
-    let theirs = [1.1 / 1.0 - 1.0, 0.8 / 1.1 - 1.0, 1.3 / 0.8 - 1.0, 1.1 / 1.3 - 1.0_f64];
-    let mean = |values: &[f64; 4]| values.iter().sum::<f64>() / 4.0;
-    let (a, b) = (mean(&ours), mean(&theirs));
-    let covariance: f64 = ours.iter().zip(&theirs).map(|(x, y)| (x - a) * (y - b)).sum();
-    let variance: f64 = theirs.iter().map(|y| (y - b) * (y - b)).sum();
-    let values = metrics.values();
-    close(&values, "beta", covariance / variance);
-    close(&values, "alpha", (a - covariance / variance * b) * 365.0);
 }
 
 #[test]

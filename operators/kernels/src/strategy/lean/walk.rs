@@ -26,7 +26,7 @@ pub struct Walk {
     phase: Phase,
     /// Closes before this bar were heard, or came while nothing was asked.
     heard: usize,
-    /// Bars before this one are in the metrics.
+    /// Bars before this one are in the metrics. The last bar waits: a closed view gives it another equity.
     at: usize,
     /// Day ends before this place are not after `at`.
     day: usize,
@@ -81,7 +81,7 @@ impl Walk {
                     Some((close, side)) => (self.heard, self.phase) = (close + 1, Phase::Enters(side)),
                     None => {
                         self.heard = to;
-                        self.span(market, to);
+                        self.span(market, to.saturating_sub(1));
                         return Ok(Goes::On);
                     }
                 },
@@ -92,12 +92,12 @@ impl Walk {
                     }
                     None => {
                         self.heard = to;
-                        self.span(market, to);
+                        self.span(market, to.saturating_sub(1));
                         return Ok(Goes::On);
                     }
                 },
                 Phase::Enters(_) | Phase::Leaves(..) if self.heard >= to => {
-                    self.span(market, to);
+                    self.span(market, to.saturating_sub(1));
                     return Ok(Goes::On);
                 }
                 Phase::Enters(side) => {
@@ -217,21 +217,22 @@ impl Walk {
     }
 
     /// What the run came to; `None` where it was for the engine after all.
-    pub fn finish(self, lean: &Lean, market: &Market<'_>) -> Result<Option<LeanRun>, EngineError> {
+    pub fn finish(mut self, lean: &Lean, market: &Market<'_>) -> Result<Option<LeanRun>, EngineError> {
         if self.may_be_liquidated(lean, market, market.len()) {
             return Ok(None);
         }
-        let Walk { account, metrics, .. } = self;
-        let end = (account.cash, account.held.map_or(Money::ZERO, |held| held.side.signed(held.qty)));
-        let mut after = account;
+        let end = (self.account.cash, self.account.held.map_or(Money::ZERO, |held| held.side.signed(held.qty)));
+        let mut after = self.account;
         let Some(left) = after.leave(&lean.terms, market.last_close)? else {
-            return Ok(Some(LeanRun { metrics, closed: None, end }));
+            self.span(market, market.len());
+            return Ok(Some(LeanRun { metrics: self.metrics, closed: None, end }));
         };
-        let mut closed = metrics.clone();
+        let mut closed = Walk { account: after, left: 1, ..self.clone() };
+        self.span(market, market.len());
+        closed.span(market, market.len());
         let known = market.time[market.len() - 1] + market.offset;
-        closed.round_trip(&trip(left, market.len(), known - market.open_time[left.held.bar]))?;
-        closed.end_with(after.cash.to_f64());
-        Ok(Some(LeanRun { metrics, closed: Some(closed), end }))
+        closed.metrics.round_trip(&trip(left, market.len(), known - market.open_time[left.held.bar]))?;
+        Ok(Some(LeanRun { metrics: self.metrics, closed: Some(closed.metrics), end }))
     }
 }
 
