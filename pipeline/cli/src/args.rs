@@ -368,10 +368,10 @@ pub(crate) struct MetricsArgs {
     /// Column of time [default: time, date, timestamp, ...]
     #[arg(long, value_name = "COLUMN")]
     pub(crate) time: Option<String>,
-    /// Returns a year; equity is then taken row by row [default: 365, of the last equity of each day]
+    /// Returns a year; equity is then taken row by row [default: 365, of the last equity of each day; 252 with empyrical and quantstats]
     #[arg(long)]
     pub(crate) periods: Option<f64>,
-    /// Whose formulas: candleflow, empyrical, quantstats, vectorbt, backtesting_py
+    /// Whose formulas: candleflow, empyrical, quantstats, vectorbt, backtesting_py, freqtrade
     #[arg(long, default_value = "candleflow")]
     pub(crate) variant: String,
     /// How to print

@@ -11,7 +11,7 @@ use arrow::{
     compute::cast,
     datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type},
 };
-use candleflow_kernels::{indicator::params, metrics::Statistic};
+use candleflow_kernels::metrics::Statistic;
 use datafusion::{
     common::{DataFusionError, Result, ScalarValue, exec_err, plan_err, utils::SingleRowListArrayBuilder},
     logical_expr::{
@@ -118,9 +118,8 @@ impl AggregateUDFImpl for Aggregate {
                 _ => plan_err!("{}: {} must be {}, and a constant", self.statistic.name, param.name, param.range()),
             }
         });
-        let values = values.collect::<Result<Vec<_>>>()?;
-        let params = params::bind(self.statistic.name, self.statistic.params, &values, &[])
-            .map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        let values = values.map(|value| value.map(Some)).collect::<Result<Vec<_>>>()?;
+        let params = self.statistic.bind(&values).map_err(|e| DataFusionError::Plan(e.to_string()))?;
         Ok(Box::new(Rows {
             statistic: self.statistic,
             params,

@@ -4,7 +4,7 @@
 //! constant: a number, arithmetic of numbers, or one of its words. What is left out takes its default.
 
 use candleflow_kernels::{
-    indicator::{Indicator, Param, ParamError, ParamKind, params},
+    indicator::{Indicator, Param, ParamError, ParamKind},
     metrics::Statistic,
 };
 use datafusion::sql::sqlparser::ast::{
@@ -21,8 +21,14 @@ pub struct Called {
     pub columns: &'static [&'static str],
     /// Its parameters, in order.
     pub params: &'static [Param],
-    /// Where it is an indicator, it also knows which parameters fit each other.
-    indicator: Option<&'static Indicator>,
+    of: Of,
+}
+
+/// What knows the values of its parameters that nobody gave, and which of them fit each other.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Indicator(&'static Indicator),
+    Statistic(&'static Statistic),
 }
 
 /// The arguments of a call, complete.
@@ -118,13 +124,14 @@ pub enum CallError {
 
 impl From<&'static Indicator> for Called {
     fn from(indicator: &'static Indicator) -> Self {
-        Self { name: indicator.name, columns: indicator.inputs, params: indicator.params, indicator: Some(indicator) }
+        Self { name: indicator.name, columns: indicator.inputs, params: indicator.params, of: Of::Indicator(indicator) }
     }
 }
 
 impl From<&'static Statistic> for Called {
     fn from(statistic: &'static Statistic) -> Self {
-        Self { name: statistic.name, columns: statistic.series.columns(), params: statistic.params, indicator: None }
+        let columns = statistic.series.columns();
+        Self { name: statistic.name, columns, params: statistic.params, of: Of::Statistic(statistic) }
     }
 }
 
@@ -175,11 +182,12 @@ impl Called {
             let argument = self.columns[place];
             return Err(CallError::Missing { name: self.name, argument, usage: self.usage() });
         }
-        let named: Vec<(&str, f64)> =
-            self.params.iter().zip(given).filter_map(|(p, value)| Some((p.name, value?))).collect();
-        let params = match self.indicator {
-            Some(indicator) => indicator.bind(&[], &named)?,
-            None => params::bind(self.name, self.params, &[], &named)?,
+        let params = match self.of {
+            Of::Indicator(indicator) => {
+                let named = self.params.iter().zip(given).filter_map(|(p, value)| Some((p.name, value?)));
+                indicator.bind(&[], &named.collect::<Vec<_>>())?
+            }
+            Of::Statistic(statistic) => statistic.bind(&given)?,
         };
         Ok(Arguments { columns: columns.into_iter().flatten().cloned().collect(), params })
     }

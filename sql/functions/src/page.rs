@@ -130,13 +130,17 @@ SELECT symbol, profit_factor(net_pnl), max_loss_streak(net_pnl ORDER BY time, en
 SELECT time, sharpe(ret, 365) OVER (ORDER BY time ROWS 29 PRECEDING) FROM daily   -- of the last 30 returns
 ```
 
-- Arguments come by position or by name. `periods` is how many returns a year has.
+- Arguments come by position or by name. `periods` is how many returns a year has: 365 if nothing else is said, 252 for the
+  variants `empyrical` and `quantstats`, as in those libraries.
 - Where *order* is *yes*, the order is part of the question and stands inside the brackets; keys are times or whole numbers
   that rise, and two rows of one place are an error.
 - Rows in which a column is NULL are left out. A statistic without a value (a zero denominator, too few rows) is NULL.
 - The result has the same bits for any batches and partitions.
-- `variant` follows another library where formulas differ: backtesting.py compounds; empyrical, quantstats and vectorbt share
-  the formulas below.
+- `variant` follows another library: the same formulas as those of the view of that name in a run's `metrics`. Where a formula
+  below names no library, they are the house's, but for backtesting.py, which compounds (`sharpe`, `sortino`, `volatility`), and
+  freqtrade, whose `sharpe` and `sortino` are of profits of closed trades as shares of the balance, `periods` of them a year:
+  mean * periods / 365 / deviation (ddof 0; of the losing ones for `sortino`) * sqrt(365).
+  `cagr` and `calmar` have no variant: with `periods => 252` they are those of empyrical and quantstats.
 
 ";
 

@@ -31,7 +31,7 @@ use days::quantile;
 pub use monte_carlo::{Distribution, MAX_SIMULATIONS, MonteCarlo, MonteCarloError, PERCENTILES};
 pub use overfit::{BLOCKS, Overfitting, ReturnBlock, overfitting};
 pub use random::Random;
-pub use series::{Variant, annual_return, calmar, freqtrade_sharpe, max_drawdown, omega, sharpe, sortino, volatility};
+pub use series::{Variant, annual_return, calmar, max_drawdown, omega, sharpe, sortino, volatility};
 pub use sharpe::{deflated_sharpe, normal_cdf, normal_quantile, probabilistic_sharpe};
 pub use statistic::{STATISTICS, Series, Statistic, statistic_of};
 pub use variant::Named;

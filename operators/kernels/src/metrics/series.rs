@@ -1,9 +1,10 @@
 //! The same statistics over any series of returns, and as other libraries define them.
 //!
 //! `periods` is how many returns a year has (365 for daily ones here). empyrical, quantstats and vectorbt share the
-//! formulas of [`Variant::Candleflow`] for what is in this file; backtesting.py has its own.
+//! formulas of [`Variant::Candleflow`] for what is in this file; backtesting.py and freqtrade have
+//! their own.
 
-use super::ratio;
+use super::{PERIODS, mean, ratio};
 
 /// Whose formulas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,7 +20,8 @@ pub enum Variant {
     Vectorbt,
     /// Geometric means, and a deviation of compounded returns.
     BacktestingPy,
-    /// Profits of closed trades; over returns alone the same as the house's.
+    /// Of the profits of closed trades as shares of the balance, of which there are `periods` a year: profit a day by
+    /// population deviations. What it has no figure for is the house's.
     Freqtrade,
 }
 
@@ -38,19 +40,26 @@ impl Variant {
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+fn average(values: impl Iterator<Item = f64>) -> f64 {
     let (count, sum) = values.fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
     sum / count
 }
 
-/// Variance with ddof 1; 0 of values that are all equal, whatever their mean was rounded to.
+/// Sum of squares around the mean.
+fn squares(values: &[f64]) -> f64 {
+    let middle = mean(values);
+    values.iter().fold(0.0, |sum, value| sum + (value - middle) * (value - middle))
+}
+
+/// Variance with ddof 1.
 fn variance(returns: &[f64]) -> f64 {
-    if returns.windows(2).all(|pair| pair[0] == pair[1]) {
-        return 0.0;
-    }
-    let middle = mean(returns.iter().copied());
-    let squares = returns.iter().fold(0.0, |sum, value| sum + (value - middle) * (value - middle));
-    squares / (returns.len() as f64 - 1.0)
+    squares(returns) / (returns.len() as f64 - 1.0)
+}
+
+/// Profit a day by a population deviation of some trades, times the root of the days of a year.
+fn freqtrade(returns: &[f64], periods: f64, of: &[f64]) -> Option<f64> {
+    let a_day = mean(returns) * periods / PERIODS;
+    ratio(a_day, (squares(of) / of.len() as f64).sqrt()).map(|value| value * PERIODS.sqrt())
 }
 
 /// `exp(mean(ln(1 + r)))`; 0 where a return is a total loss.
@@ -58,7 +67,7 @@ fn geometric_growth(returns: &[f64]) -> f64 {
     if returns.iter().any(|value| *value <= -1.0) {
         0.0
     } else {
-        libm::exp(mean(returns.iter().map(|value| libm::log1p(*value))))
+        libm::exp(average(returns.iter().map(|value| libm::log1p(*value))))
     }
 }
 
@@ -88,17 +97,22 @@ pub fn volatility(returns: &[f64], periods: f64, variant: Variant) -> Option<f64
 pub fn sharpe(returns: &[f64], periods: f64, variant: Variant) -> Option<f64> {
     match variant {
         Variant::BacktestingPy => ratio(annual_return(returns, periods)?, volatility(returns, periods, variant)?),
+        Variant::Freqtrade => freqtrade(returns, periods, returns),
         _ if returns.len() < 2 => None,
-        _ => ratio(mean(returns.iter().copied()) * periods.sqrt(), variance(returns).sqrt()),
+        _ => ratio(mean(returns) * periods.sqrt(), variance(returns).sqrt()),
     }
 }
 
 /// Return by the root mean square of the negative returns, a year.
 pub fn sortino(returns: &[f64], periods: f64, variant: Variant) -> Option<f64> {
-    let downside = mean(returns.iter().map(|value| value.min(0.0) * value.min(0.0))).sqrt();
+    let downside = average(returns.iter().map(|value| value.min(0.0) * value.min(0.0))).sqrt();
     match variant {
         Variant::BacktestingPy => ratio(annual_return(returns, periods)?, downside * periods.sqrt()),
-        _ => ratio(mean(returns.iter().copied()) * periods.sqrt(), downside),
+        Variant::Freqtrade => {
+            let lost: Vec<f64> = returns.iter().copied().filter(|value| *value < 0.0).collect();
+            freqtrade(returns, periods, &lost)
+        }
+        _ => ratio(mean(returns) * periods.sqrt(), downside),
     }
 }
 
@@ -133,16 +147,6 @@ pub fn omega(returns: &[f64]) -> Option<f64> {
             },
         );
     ratio(gains, losses)
-}
-
-/// freqtrade's Sharpe ratio, over the profits of closed trades: profit a day by the deviation (ddof 0) of a trade's
-/// profit, both of the balance, times the root of 365.
-pub fn freqtrade_sharpe(profits: &[f64], balance: f64, days: f64) -> Option<f64> {
-    let share = |profit: &f64| profit / balance;
-    let middle = mean(profits.iter().map(share));
-    let spread = mean(profits.iter().map(|profit| (share(profit) - middle) * (share(profit) - middle))).sqrt();
-    let a_day = profits.iter().map(share).fold(0.0, |sum, value| sum + value) / days;
-    ratio(a_day, spread).map(|value| value * 365_f64.sqrt())
 }
 
 #[cfg(test)]
@@ -187,8 +191,12 @@ mod tests {
         }
         assert_eq!(max_drawdown(&[]), None);
         assert_eq!(volatility(&[0.1], 365.0, Variant::Vectorbt), None);
-        assert_eq!(freqtrade_sharpe(&[5.0], 100.0, 3.0), None);
-        assert!((freqtrade_sharpe(&[10.0, 0.0], 100.0, 2.0).unwrap() - 365_f64.sqrt()).abs() < 1e-12);
+        for of in [sharpe, sortino] {
+            assert_eq!(of(&[], 365.0, Variant::Freqtrade), None);
+            assert_eq!(of(&[-0.05], 365.0, Variant::Freqtrade), None);
+        }
+        // Two trades in two days of a year of 365: a day's profit of 0.05 by a deviation of 0.05.
+        assert!((sharpe(&[0.1, 0.0], 365.0, Variant::Freqtrade).unwrap() - 365_f64.sqrt()).abs() < 1e-12);
         assert_eq!(Variant::of("empyrical"), Some(Variant::Empyrical));
         assert_eq!(Variant::of("mine"), None);
     }

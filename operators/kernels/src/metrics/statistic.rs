@@ -4,9 +4,9 @@
 //! without NULL, of one length, and one value per parameter; it gives `None` where there is no value. Where it says
 //! [`Statistic::ordered`], the order of the rows is part of the question; elsewhere only rounding depends on it.
 
-use super::days::{Returns, quantile};
+use super::days::{Pair, Returns, quantile};
 use super::{Variant, annual_return, calmar, deflated_sharpe, omega, probabilistic_sharpe, ratio};
-use crate::indicator::Param;
+use crate::indicator::{Param, ParamError, params};
 
 /// What the rows of a series are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +59,27 @@ impl Statistic {
 
     /// The values of all parameters that nobody gave.
     pub fn defaults(&self) -> Vec<f64> {
-        self.params.iter().map(|param| param.default).collect()
+        self.complete(&[])
+    }
+
+    /// One value per parameter, in order and within its range, from those that were given.
+    ///
+    /// # Errors
+    /// The first that is out of its range.
+    pub fn bind(&self, given: &[Option<f64>]) -> Result<Vec<f64>, ParamError> {
+        params::bind(self.name, self.params, &self.complete(given), &[])
+    }
+
+    /// A year has as many returns as the library of the variant takes it to have, if nothing else is said.
+    fn complete(&self, given: &[Option<f64>]) -> Vec<f64> {
+        let given = |place: usize| given.get(place).copied().flatten();
+        let named = |name: &str| self.params.iter().position(|param| param.name == name);
+        let periods = named(VARIANT.name)
+            .map_or(super::PERIODS, |place| variant(given(place).unwrap_or(self.params[place].default)).periods());
+        let value = |(place, param): (usize, &Param)| {
+            given(place).unwrap_or(if param.name == PERIODS.name { periods } else { param.default })
+        };
+        self.params.iter().enumerate().map(value).collect()
     }
 
     const fn ordered(mut self) -> Self {
@@ -93,11 +113,19 @@ const PERIODS: Param = Param::float("periods", super::PERIODS, 1e-3, 1e9);
 const VARIANT: Param = Param::choice(
     "variant",
     0.0,
-    &[("candleflow", 0.0), ("empyrical", 1.0), ("quantstats", 2.0), ("vectorbt", 3.0), ("backtesting_py", 4.0)],
+    &[
+        ("candleflow", 0.0),
+        ("empyrical", 1.0),
+        ("quantstats", 2.0),
+        ("vectorbt", 3.0),
+        ("backtesting_py", 4.0),
+        ("freqtrade", 5.0),
+    ],
 );
 /// Share of the returns that lie in the tail.
 const LEVEL: Param = Param::float("level", 0.05, 0.0, 1.0);
 const ANNUAL: &[Param] = &[PERIODS, VARIANT];
+const TAIL: &[Param] = &[LEVEL, VARIANT];
 
 fn variant(number: f64) -> Variant {
     match number as u8 {
@@ -105,6 +133,7 @@ fn variant(number: f64) -> Variant {
         2 => Variant::Quantstats,
         3 => Variant::Vectorbt,
         4 => Variant::BacktestingPy,
+        5 => Variant::Freqtrade,
         _ => Variant::Candleflow,
     }
 }
@@ -143,22 +172,57 @@ pub const STATISTICS: &[Statistic] = &[
         let returns = Returns::of(x[0].to_vec());
         ratio(returns.quantile(0.95)?.abs(), returns.quantile(0.05)?.abs())
     }),
-    statistic("value_at_risk", Series::Returns, "quantile of the returns, by linear interpolation", |x, p| {
-        quantile(&Returns::of(x[0].to_vec()).sorted, p[0])
-    })
-    .params(&[LEVEL])
+    statistic(
+        "value_at_risk",
+        Series::Returns,
+        "quantile of the returns, by linear interpolation; quantstats: of a normal distribution with their mean and deviation",
+        |x, p| {
+            let returns = Returns::of(x[0].to_vec());
+            match variant(p[1]) {
+                Variant::Quantstats => returns.normal_quantile(p[0]),
+                _ => quantile(&returns.sorted, p[0]),
+            }
+        },
+    )
+    .params(TAIL)
     .alias("var_95"),
-    statistic("cvar", Series::Returns, "mean of the returns that are not above value_at_risk", |x, p| {
-        Returns::of(x[0].to_vec()).tail_mean(p[0])
-    })
-    .params(&[LEVEL])
+    statistic(
+        "cvar",
+        Series::Returns,
+        "mean of the returns that are not above value_at_risk; quantstats: of a normal distribution; empyrical, vectorbt: of \
+         the lowest (count - 1) * level + 1, rounded down",
+        |x, p| {
+            let returns = Returns::of(x[0].to_vec());
+            match variant(p[1]) {
+                Variant::Quantstats => returns.normal_tail_mean(p[0]),
+                Variant::Empyrical | Variant::Vectorbt => returns.lowest_mean(p[0]),
+                _ => returns.tail_mean(p[0]),
+            }
+        },
+    )
+    .params(TAIL)
     .alias("cvar_95"),
-    statistic("skew", Series::Returns, "third standardised moment (population)", |x, _| {
-        Returns::of(x[0].to_vec()).skew
-    }),
-    statistic("kurtosis", Series::Returns, "fourth standardised moment, less 3 (population)", |x, _| {
-        Returns::of(x[0].to_vec()).kurtosis.map(|value| value - 3.0)
-    }),
+    statistic(
+        "skew",
+        Series::Returns,
+        "third standardised moment (population); quantstats: of a sample",
+        |x, p| {
+            let returns = Returns::of(x[0].to_vec());
+            if variant(p[0]) == Variant::Quantstats { returns.sample_skew() } else { returns.skew }
+        },
+    )
+    .params(&[VARIANT]),
+    statistic(
+        "kurtosis",
+        Series::Returns,
+        "fourth standardised moment, less 3 (population); quantstats: of a sample",
+        |x, p| {
+            let returns = Returns::of(x[0].to_vec());
+            let excess = returns.kurtosis.map(|value| value - 3.0);
+            if variant(p[0]) == Variant::Quantstats { returns.sample_kurtosis() } else { excess }
+        },
+    )
+    .params(&[VARIANT]),
     statistic(
         "probabilistic_sharpe",
         Series::Returns,
@@ -191,17 +255,14 @@ pub const STATISTICS: &[Statistic] = &[
         x[0].iter().copied().min_by(f64::total_cmp)
     }),
     statistic("alpha", Series::ReturnsAndMarket, "(mean return - beta * mean of the market's) * periods", |x, p| {
-        let pair = Pair::of(x[0], x[1])?;
-        Some((pair.mean - ratio(pair.both, pair.other)? * pair.market) * p[0])
+        Pair::of(x[0], x[1]).alpha().map(|alpha| alpha * p[0])
     })
     .params(&[PERIODS]),
     statistic("beta", Series::ReturnsAndMarket, "covariance with the market / variance of the market", |x, _| {
-        let pair = Pair::of(x[0], x[1])?;
-        ratio(pair.both, pair.other)
+        Pair::of(x[0], x[1]).beta()
     }),
     statistic("correlation", Series::ReturnsAndMarket, "correlation with the market", |x, _| {
-        let pair = Pair::of(x[0], x[1])?;
-        ratio(pair.both, pair.own.sqrt() * pair.other.sqrt())
+        Pair::of(x[0], x[1]).correlation()
     }),
     statistic("max_drawdown", Series::Equity, "largest distance from the highest value before", |x, _| {
         drawdowns(x[0]).map(|(peak, value)| peak - value).max_by(f64::total_cmp)
@@ -214,12 +275,14 @@ pub const STATISTICS: &[Statistic] = &[
     statistic(
         "ulcer_index",
         Series::Equity,
-        "root mean square of the distance from the highest value before, as a share of it",
-        |x, _| {
+        "root mean square of the distance from the highest value before, as a share of it; quantstats: over count - 1",
+        |x, p| {
             let squares = drawdowns(x[0]).map(|(peak, value)| (peak - value) / peak * ((peak - value) / peak));
-            ratio(sum(squares), x[0].len() as f64).map(f64::sqrt)
+            let fewer = if variant(p[0]) == Variant::Quantstats { 1.0 } else { 0.0 };
+            ratio(sum(squares), x[0].len() as f64 - fewer).map(f64::sqrt)
         },
     )
+    .params(&[VARIANT])
     .ordered(),
     statistic("total_pnl", Series::Pnl, "sum", |x, _| (!x[0].is_empty()).then(|| sum(x[0].iter().copied()))),
     statistic("win_rate", Series::Pnl, "share of those above 0", |x, _| {
@@ -296,29 +359,6 @@ fn streak(pnl: &[f64], counts: impl Fn(f64) -> bool) -> Option<f64> {
         longest = longest.max(run);
     }
     (!pnl.is_empty()).then_some(longest as f64)
-}
-
-/// Moments of two series together.
-struct Pair {
-    mean: f64,
-    market: f64,
-    both: f64,
-    own: f64,
-    other: f64,
-}
-
-impl Pair {
-    fn of(ours: &[f64], theirs: &[f64]) -> Option<Pair> {
-        let count = ours.len() as f64;
-        let (mean, market) = (ratio(sum(ours.iter().copied()), count)?, ratio(sum(theirs.iter().copied()), count)?);
-        let mut pair = Pair { mean, market, both: 0.0, own: 0.0, other: 0.0 };
-        for (a, b) in ours.iter().zip(theirs) {
-            pair.both += (a - mean) * (b - market);
-            pair.own += (a - mean) * (a - mean);
-            pair.other += (b - market) * (b - market);
-        }
-        Some(pair)
-    }
 }
 
 #[cfg(test)]

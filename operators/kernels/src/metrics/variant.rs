@@ -69,6 +69,44 @@ fn compounded_drawdown(returns: &[f64]) -> f64 {
     deepest
 }
 
+/// What libraries make of the moments and the tail of returns. What is no finite number is `None`.
+impl Returns {
+    /// Of a normal distribution with this mean and deviation.
+    pub(super) fn normal_quantile(&self, share: f64) -> Option<f64> {
+        finite(self.mean + normal_quantile(share)? * self.deviation)
+    }
+
+    /// The mean of its lowest share.
+    pub(super) fn normal_tail_mean(&self, share: f64) -> Option<f64> {
+        let z = normal_quantile(share)?;
+        let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
+        finite(self.mean - self.deviation * density / share)
+    }
+
+    /// Mean of the lowest share: of the first `(n - 1) * share + 1`, rounded down.
+    pub(super) fn lowest_mean(&self, share: f64) -> Option<f64> {
+        let last = self.sorted.len().checked_sub(1)?;
+        let lowest = &self.sorted[..=(last as f64 * share) as usize];
+        ratio(lowest.iter().fold(0.0, |sum, value| sum + value), lowest.len() as f64)
+    }
+
+    /// As pandas has it.
+    pub(super) fn sample_skew(&self) -> Option<f64> {
+        let count = self.sorted.len() as f64;
+        finite(self.skew? * (count * (count - 1.0)).sqrt() / (count - 2.0))
+    }
+
+    /// As pandas has it, in excess of three.
+    pub(super) fn sample_kurtosis(&self) -> Option<f64> {
+        let count = self.sorted.len() as f64;
+        finite((count - 1.0) / ((count - 2.0) * (count - 3.0)) * ((count + 1.0) * (self.kurtosis? - 3.0) + 6.0))
+    }
+}
+
+fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
+}
+
 /// What empyrical and vectorbt share.
 fn of_returns(settled: &Settled<'_>, returns: &[f64], variant: Variant) -> Vec<Named> {
     let (periods, deepest) = (variant.periods(), compounded_drawdown(returns));
@@ -84,15 +122,8 @@ fn of_returns(settled: &Settled<'_>, returns: &[f64], variant: Variant) -> Vec<N
         ("max_drawdown_pct", Some(deepest)),
         ("tail_ratio", settled.returns.tail_ratio()),
         ("var_95", settled.returns.quantile(0.05)),
-        ("cvar_95", lowest_mean(&settled.returns)),
+        ("cvar_95", settled.returns.lowest_mean(0.05)),
     ]
-}
-
-/// Mean of the lowest twentieth: of the first `(n - 1) / 20 + 1`, rounded down.
-fn lowest_mean(returns: &Returns) -> Option<f64> {
-    let last = returns.sorted.len().checked_sub(1)?;
-    let lowest = &returns.sorted[..=(last as f64 * 0.05) as usize];
-    ratio(lowest.iter().fold(0.0, |sum, value| sum + value), lowest.len() as f64)
 }
 
 /// Skew and kurtosis as pandas has them, and a normal distribution's value at risk.
@@ -106,13 +137,6 @@ fn quantstats(settled: &Settled<'_>, returns: &[f64]) -> Vec<Named> {
         peak = peak.max(value);
         squares += (1.0 - value / peak) * (1.0 - value / peak);
     }
-    let skew = r.skew.map(|skew| skew * (count * (count - 1.0)).sqrt() / (count - 2.0));
-    let excess = r
-        .kurtosis
-        .map(|kurtosis| (count - 1.0) / ((count - 2.0) * (count - 3.0)) * ((count + 1.0) * (kurtosis - 3.0) + 6.0));
-    let normal = normal_quantile(0.05);
-    let density = normal.map(|z| libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt());
-    let known = |value: Option<f64>| value.filter(|value| value.is_finite());
     vec![
         ("total_return", Some(value - 1.0)),
         ("cagr", growth),
@@ -124,10 +148,10 @@ fn quantstats(settled: &Settled<'_>, returns: &[f64]) -> Vec<Named> {
         ("max_drawdown_pct", Some(deepest)),
         ("ulcer_index", ratio(squares, count - 1.0).map(f64::sqrt)),
         ("tail_ratio", r.tail_ratio()),
-        ("var_95", known(normal.map(|z| r.mean + z * r.deviation))),
-        ("cvar_95", known(density.map(|density| r.mean - r.deviation * density / 0.05))),
-        ("skew", known(skew)),
-        ("kurtosis", known(excess)),
+        ("var_95", r.normal_quantile(0.05)),
+        ("cvar_95", r.normal_tail_mean(0.05)),
+        ("skew", r.sample_skew()),
+        ("kurtosis", r.sample_kurtosis()),
         ("best_day", r.sorted.last().copied()),
         ("worst_day", r.sorted.first().copied()),
     ]

@@ -6,7 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "all of it is a test")]
 
 use candleflow_kernels::metrics::{
-    BLOCKS, Metrics, ReturnBlock, Variant, deflated_sharpe, metric_index, overfitting, probabilistic_sharpe, sharpe,
+    BLOCKS, Metrics, ReturnBlock, Series, Variant, deflated_sharpe, metric_index, overfitting, probabilistic_sharpe,
+    sharpe, statistic_of,
 };
 use candleflow_kernels::money::Money;
 use candleflow_kernels::strategy::{EquityRow, Reason, Side, TradeRow};
@@ -100,6 +101,45 @@ fn every_value_is_the_librarys() {
         compared += 1;
     }
     assert_eq!(compared, 63);
+}
+
+/// What a library gave, over series alone: of the days' returns, freqtrade's of the trades' profits.
+#[test]
+fn the_same_formulas_are_statistics_of_a_series() {
+    let returns = run().daily_returns();
+    let shares: Vec<f64> =
+        (0..TRADES).map(|place| ((place * 104_729) % 2_000 - 900) as f64 / 10.0 / 10_000.0).collect();
+    let mut compared = 0;
+    for line in include_str!("golden.csv").lines() {
+        let words: Vec<&str> = line.split(',').collect();
+        // backtesting.py leaves the first day out of its ratios, and takes years of 365.25 days elsewhere.
+        let known = ["sharpe", "sortino", "volatility", "omega", "tail_ratio", "var_95", "cvar_95", "skew", "kurtosis"];
+        let of_trades = words[0] == "freqtrade" && !["sharpe", "sortino"].contains(&words[1]);
+        let Some(statistic) = statistic_of(words[1]).filter(|_| known.contains(&words[1]) && !of_trades) else {
+            continue;
+        };
+        assert_eq!(statistic.series, Series::Returns);
+        let series = match words[0] {
+            "freqtrade" => &shares,
+            "backtesting_py" => &returns[1..],
+            _ => &returns,
+        };
+        let given: Vec<Option<f64>> = statistic
+            .params
+            .iter()
+            .map(|param| match param.name {
+                "variant" => Some(param.number_of(words[0]).unwrap()),
+                // 60 trades in the 399 days from the first bar's open to the last one's.
+                "periods" if words[0] == "freqtrade" => Some(TRADES as f64 * 365.0 / (DAYS - 1) as f64),
+                _ => None,
+            })
+            .collect();
+        let ours = statistic.of(&[series], &statistic.bind(&given).unwrap()).unwrap();
+        let theirs: f64 = words[2].parse().unwrap();
+        assert!((ours - theirs).abs() <= 1e-9 * theirs.abs().max(1.0), "{line}: ours {ours}");
+        compared += 1;
+    }
+    assert_eq!(compared, 28);
 }
 
 #[test]

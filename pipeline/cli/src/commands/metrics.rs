@@ -193,10 +193,10 @@ impl Found<'_> {
         self.all(Series::Returns, &[&returns])?;
         self.all(Series::Equity, &[&equity])?;
         // The ulcer index is of the values that the returns are between.
-        if let (Some(ulcer), Some(line)) =
-            (statistic_of("ulcer_index"), self.lines.iter_mut().find(|line| line.0 == "ulcer_index"))
-        {
-            line.1 = ulcer.of(&[by_period], &[]);
+        if let Some(ulcer) = statistic_of("ulcer_index") {
+            let value = ulcer.of(&[by_period], &self.params(ulcer)?);
+            let lines = self.lines.iter_mut().filter(|line| line.0 == ulcer.name);
+            lines.for_each(|line| line.1 = value);
         }
         self.line("returns", Some(returns.len() as f64), "how many returns there are");
         Ok(())
@@ -225,7 +225,8 @@ impl Found<'_> {
         }));
         for name in ["max_drawdown_pct", "ulcer_index"] {
             if let Some(statistic) = statistic_of(name) {
-                self.line(statistic.name, statistic.of(&[&curve], &[]), statistic.formula);
+                let params = self.params(statistic)?;
+                self.line(statistic.name, statistic.of(&[&curve], &params), statistic.formula);
             }
         }
         self.line("returns", Some(returns.len() as f64), "how many returns there are");
@@ -243,22 +244,19 @@ impl Found<'_> {
     }
 
     fn params(&self, statistic: &Statistic) -> anyhow::Result<Vec<f64>> {
-        let value = |param: &candleflow_kernels::indicator::Param| {
-            let given = match param.name {
-                "periods" => self.args.periods.map_or(Some(param.default), Some),
-                "variant" => param.number_of(&self.args.variant),
-                _ => Some(param.default),
-            };
-            given.filter(|value| param.takes(*value)).ok_or_else(|| {
-                let found = if param.name == "periods" {
-                    self.args.periods.unwrap_or_default().to_string()
-                } else {
-                    self.args.variant.clone()
-                };
-                usage(format!("--{} must be {}, found {found}", param.name, param.range()))
-            })
-        };
-        statistic.params.iter().map(value).collect()
+        let (periods, variant) = (self.args.periods, &self.args.variant);
+        let given = statistic.params.iter().map(|param| {
+            let wrong = |found: String| usage(format!("--{} must be {}, found {found}", param.name, param.range()));
+            match param.name {
+                "periods" => match periods.filter(|periods| !param.takes(*periods)) {
+                    Some(periods) => Err(wrong(periods.to_string())),
+                    None => Ok(periods),
+                },
+                "variant" => param.number_of(variant).map(Some).ok_or_else(|| wrong(variant.clone())),
+                _ => Ok(None),
+            }
+        });
+        Ok(statistic.bind(&given.collect::<anyhow::Result<Vec<_>>>()?)?)
     }
 
     /// The first line of a name stays.

@@ -82,7 +82,7 @@ fn metrics_by_another_librarys_formulas_are_one_more_view() {
         home.run(&["sql", &sql, "--format", "csv"]).good().out.lines().nth(1).map(str::to_owned)
     };
     let theirs = "select sharpe, sortino, trades is null from metrics where view = 'empyrical' and RUN";
-    let ours = "select sharpe(daily_return, 252, variant => 'empyrical'), sortino(daily_return, 252, variant => 'empyrical'), true from metrics_by_day where RUN";
+    let ours = "select sharpe(daily_return, variant => 'empyrical'), sortino(daily_return, variant => 'empyrical'), true from metrics_by_day where RUN";
     assert!(of(theirs).is_some_and(|values| values.ends_with("true") && values.starts_with('-')));
     assert_eq!(of(theirs), of(ours));
     assert_eq!(of("select count(*) from metrics where RUN").as_deref(), Some("3"));

@@ -28,7 +28,10 @@ fn returns_by_hand() {
     // Sorted: -0.04, -0.02, -0.01, 0, 0.01, 0.02, 0.02, 0.03; the 5th percentile lies 0.35 after the first.
     close(value("value_at_risk", &[&RETURNS], &[]), -0.04 + 0.35 * 0.02);
     close(value("cvar", &[&RETURNS], &[]), -0.04);
-    close(value("cvar", &[&RETURNS], &[0.25]), (-0.04 - 0.02) / 2.0);
+    close(value("cvar", &[&RETURNS], &[0.25, 0.0]), (-0.04 - 0.02) / 2.0);
+    // empyrical: of the lowest (8 - 1) / 4 + 1, rounded down. quantstats: the middle of a normal distribution is its mean.
+    close(value("cvar", &[&RETURNS], &[0.25, 1.0]), (-0.04 - 0.02) / 2.0);
+    close(value("value_at_risk", &[&RETURNS], &[0.5, 2.0]), mean);
     close(value("tail_ratio", &[&RETURNS], &[]), (0.02 + 0.65 * 0.01) / 0.033);
     let product: f64 = RETURNS.iter().map(|r| 1.0 + r).product();
     close(value("total_return", &[&RETURNS], &[]), product - 1.0);
@@ -57,6 +60,7 @@ fn equity_by_hand() {
     close(value("max_drawdown_pct", &[&equity], &[]), 0.3);
     let squares = 0.25_f64 * 0.25 + (1.0 / 12.0) * (1.0 / 12.0) + 0.09 + 0.09;
     close(value("ulcer_index", &[&equity], &[]), (squares / 7.0).sqrt());
+    close(value("ulcer_index", &[&equity], &[2.0]), (squares / 6.0).sqrt());
     let returns: Vec<f64> = equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
     close(value("calmar", &[&returns], &[6.0]), 0.05 / 0.3);
 }
@@ -94,6 +98,35 @@ fn what_has_no_value_is_none() {
         let value = statistic.of(&one, &statistic.defaults());
         assert!(value.is_none_or(f64::is_finite), "{}", statistic.name);
     }
+}
+
+#[test]
+fn a_year_has_as_many_returns_as_the_variants_library_says() {
+    let of = |given: &[Option<f64>]| statistic_of("sharpe").unwrap().bind(given).unwrap();
+    assert_eq!(of(&[]), [365.0, 0.0]);
+    assert_eq!(of(&[None, Some(1.0)]), [252.0, 1.0]);
+    assert_eq!(of(&[None, Some(2.0)]), [252.0, 2.0]);
+    assert_eq!(of(&[None, Some(3.0)]), [365.0, 3.0]);
+    assert_eq!(of(&[Some(12.0), Some(1.0)]), [12.0, 1.0]);
+    assert!(statistic_of("sharpe").unwrap().bind(&[Some(0.0)]).is_err());
+    assert_eq!(statistic_of("cagr").unwrap().defaults(), [365.0]);
+}
+
+#[test]
+fn what_never_changes_has_no_ratios() {
+    // 0.1 has no exact double: the mean of three of them, summed and divided, is another number.
+    let same = [0.1; 3];
+    let market = [0.01, 0.02, 0.03];
+    for name in ["sharpe", "skew", "kurtosis", "probabilistic_sharpe", "sqn"] {
+        assert_eq!(value(name, &[&same], &[]), None, "{name}");
+    }
+    assert_eq!(value("volatility", &[&same], &[]), Some(0.0));
+    for name in ["alpha", "beta", "correlation"] {
+        assert_eq!(value(name, &[&market, &same], &[]), None, "{name}");
+    }
+    assert_eq!(value("beta", &[&same, &market], &[]), Some(0.0));
+    close(value("alpha", &[&same, &market], &[]), 36.5);
+    assert_eq!(value("correlation", &[&same, &market], &[]), None);
 }
 
 #[test]
