@@ -85,3 +85,41 @@ fn resting_entries_fill_in_the_finer_bar_and_market_orders_wait_for_the_bar() {
     assert_eq!(ran.trades(), ["long 1@98#2 -> 93.1#2 stop_loss"]);
     assert_eq!(ran.out.trades[0].bars, 1);
 }
+
+const SHORT_BARS: [&str; 2] = ["100 100 100 100 S", "100 106 94 99"];
+
+#[test]
+fn finer_bars_tell_which_came_first_for_shorts() {
+    let trades = |finer: [&str; 3]| run_detail(&detailed(), &SHORT_BARS, &[&[], &finer]).trades();
+    let first = trades(["100 101 94 95", "95 106 95 100", "100 100 99 99"]);
+    assert_eq!(first, ["short 1@100#2 -> 95#2 take_profit"]);
+    let first = trades(["100 106 99 105", "105 105 94 95", "95 99 95 99"]);
+    assert_eq!(first, ["short 1@100#2 -> 105#2 stop_loss"]);
+    let first = trades(["100 106 94 95", "95 100 95 100", "100 100 99 99"]);
+    assert_eq!(first, ["short 1@100#2 -> 105#2 stop_loss ambiguous"], "pessimistic inside a finer bar");
+    let gap = trades(["100 101 99 100", "106 106 106 106", "106 106 94 99"]);
+    assert_eq!(gap, ["short 1@100#2 -> 106#2 stop_loss"]);
+}
+
+#[test]
+fn trailing_stops_of_shorts_are_tested_against_finer_earlier_bars() {
+    let mut spec = sides(|side| side.trailing_stop = Some(Trailing { by: Level::Percent(pct("10")), after: None }));
+    spec.fills.path = Path::Detail;
+    // The low of 80 makes it 88, which the second finer bar passes.
+    let bars = ["100 100 100 100 S", "100 100 80 85"];
+    let ran = run_detail(&spec, &bars, &[&[], &["100 100 80 80", "81 93 81 90", "90 95 85 85"]]);
+    assert_eq!(ran.trades(), ["short 1@100#2 -> 88#2 trailing_stop"]);
+}
+
+#[test]
+fn resting_entries_of_shorts_fill_in_the_finer_bar() {
+    let mut spec = entries(|rule| rule.limit = Some(A));
+    spec.fills.path = Path::Detail;
+    spec.short.as_mut().unwrap().stop_loss = Some(Level::Percent(pct("5")));
+    let bars = ["100 100 100 100 S a=102", "100 108 94 101"];
+    // Short at 102 in the second finer bar, its stop at 107.1.
+    let ran = run_detail(&spec, &bars, &[&[], &["100 101 94 100", "101 103 101 102", "102 106 101 101"]]);
+    assert_eq!(ran.trades(), ["short 1@102#2 -> 101#2 open"]);
+    let ran = run_detail(&spec, &bars, &[&[], &["100 101 94 100", "101 103 101 102", "102 108 101 101"]]);
+    assert_eq!(ran.trades(), ["short 1@102#2 -> 107.1#2 stop_loss"]);
+}

@@ -49,6 +49,7 @@ fn a_gap_through_a_stop_fills_at_the_worse_open_and_through_a_target_at_the_bett
     check(&spec, &["100 100 100 100 L", "100 100 100 100", "90 110 90 99"], &["long 1@100#2 -> 90#3 stop_loss"]);
     check(&spec, &["100 100 100 100 L", "100 100 100 100", "110 110 90 99"], &["long 1@100#2 -> 110#3 take_profit"]);
     check(&spec, &["100 100 100 100 S", "100 100 100 100", "110 110 90 99"], &["short 1@100#2 -> 110#3 stop_loss"]);
+    check(&spec, &["100 100 100 100 S", "100 100 100 100", "90 91 89 90"], &["short 1@100#2 -> 90#3 take_profit"]);
 }
 
 #[test]

@@ -233,6 +233,34 @@ fn resting_exits_belong_to_their_position() {
 }
 
 #[test]
+fn a_limit_exit_fills_at_the_better_of_limit_and_open_on_both_sides() {
+    let spec = sides(|side| side.exit[0].limit = Some(A));
+    let long = |last| ["100 100 100 100 L", "100 100 100 100 X a=105", last];
+    check(&spec, &long("100 105 99 104"), &["long 1@100#2 -> 105#3 signal"]);
+    check(&spec, &long("107 108 99 104"), &["long 1@100#2 -> 107#3 signal"]);
+    let short = |last| ["100 100 100 100 S", "100 100 100 100 C a=95", last];
+    check(&spec, &short("100 100 95 96"), &["short 1@100#2 -> 95#3 signal"]);
+    check(&spec, &short("93 94 92 93"), &["short 1@100#2 -> 93#3 signal"]);
+    check(&spec, &short("100 100 95.01 96"), &["short 1@100#2 -> 96#3 open"]);
+}
+
+#[test]
+fn a_stop_limit_exit_fills_in_the_bar_of_its_stop_or_rests_from_the_next() {
+    let spec = sides(|side| {
+        let rule = &mut side.exit[0];
+        (rule.stop, rule.limit, rule.expire) = (Some(A), Some(B), Expire::Bars(3));
+    });
+    let long = |rest: &[&'static str]| [&["100 100 100 100 L", "100 100 100 100 X a=95 b=94"], rest].concat();
+    check(&spec, &long(&["96 96 93 95"]), &["long 1@100#2 -> 95#3 signal"]);
+    // An open below the limit activates it, and the high of that bar does not fill it: the next bar's does.
+    check(&spec, &long(&["93 94 92 93"]), &["long 1@100#2 -> 93#3 open"]);
+    check(&spec, &long(&["93 94 92 93", "93 94 92 93"]), &["long 1@100#2 -> 94#4 signal"]);
+    let short = |rest: &[&'static str]| [&["100 100 100 100 S", "100 100 100 100 C a=105 b=106"], rest].concat();
+    check(&spec, &short(&["104 107 104 106"]), &["short 1@100#2 -> 105#3 signal"]);
+    check(&spec, &short(&["107 108 106 107", "107 108 106 107"]), &["short 1@100#2 -> 106#4 signal"]);
+}
+
+#[test]
 fn a_resting_entry_may_reverse_at_its_price() {
     let mut spec = both();
     let short = spec.short.as_mut().unwrap();
