@@ -3,11 +3,46 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A random walk of bars with random rule columns.
+/// Programs that rules and levels of [`strategy`] ask, over the position, the last trade and the account.
+pub(super) struct Programs;
+
+/// Held for long, or in profit.
+const TIRED: Expr = Expr::Program(0);
+/// A distance behind the best price of the trade: NULL while flat.
+const BEHIND: Expr = Expr::Program(1);
+/// A price below the close, nearer in a drawdown.
+const BELOW: Expr = Expr::Program(2);
+/// A price above it.
+const ABOVE: Expr = Expr::Program(3);
+/// The long entry's column, after a pause.
+const RESTED: Expr = Expr::Program(4);
+/// What a tenth of the equity buys.
+const TENTH: Expr = Expr::Program(5);
+
+impl Rules for Programs {
+    fn eval(&mut self, program: u32, columns: &[f64], view: &PositionView) -> f64 {
+        let at = |place: usize| view.0[place];
+        let (close, near) = (columns[6], 0.03 / (1.0 + 10.0 * at(slot::ACCOUNT_DRAWDOWN)));
+        let truth = |truth: bool| f64::from(u8::from(truth));
+        match Expr::Program(program) {
+            TIRED => truth(at(slot::POSITION_BARS) > 4.0 || at(slot::POSITION_PNL_PCT) > 0.02),
+            BEHIND if at(slot::POSITION_SIDE) > 0.0 => at(slot::POSITION_HIGH) - columns[4],
+            BEHIND if at(slot::POSITION_SIDE) < 0.0 => at(slot::POSITION_LOW) + columns[4],
+            BELOW => close * (1.0 - near),
+            ABOVE => close * (1.0 + near),
+            RESTED => truth(columns[LONG as usize] > 0.0 && at(slot::LAST_TRADE_BARS_AGO) > 2.0),
+            TENTH => at(slot::ACCOUNT_EQUITY) / close / 10.0,
+            _ => f64::NAN,
+        }
+    }
+}
+
+/// A random walk of bars with random rule columns: minutes, or thirds of a day, of which some days are complete.
 pub(super) fn market() -> impl Strategy<Value = Vec<TestBar>> {
     let bar =
         (-60_i64..60, 0_i64..80, 0_i64..80, 0_u8..20, prop::collection::vec(0_u8..8, 4), 0.5_f64..9.0, 1.0_f64..200.0);
-    prop::collection::vec(bar, 1..60).prop_map(|moves| {
+    let length = prop_oneof![2 => Just(MINUTE), 1 => Just(480 * MINUTE)];
+    (prop::collection::vec(bar, 1..60), length).prop_map(|(moves, length)| {
         let (mut last, mut open_time, mut bars) = (10_000_i64, 0, Vec::new());
         for (step, up, down, kind, flags, a, b) in moves {
             let jump = if kind == 1 { step * 20 } else { 0 };
@@ -15,8 +50,8 @@ pub(super) fn market() -> impl Strategy<Value = Vec<TestBar>> {
             let close = (open + step * 3).max(1_000);
             let (high, low) = (open.max(close) + up, (open.min(close) - down).max(1));
             let scaled = [open, high, low, close].map(|price| price * 1_000_000);
-            open_time += if kind == 2 { 3 * MINUTE } else { 0 };
-            let time = open_time + MINUTE;
+            open_time += if kind == 2 { 3 * length } else { 0 };
+            let time = open_time + length;
             let volume = if kind == 3 { Some(0.0) } else { Some(1.0) };
             let truth = |flag: u8| f64::from(u8::from(flag == 0));
             let columns =
@@ -32,8 +67,13 @@ pub(super) fn ratio(range: std::ops::Range<i64>) -> impl Strategy<Value = Ratio>
     range.prop_map(|milli| Ratio::from_units(i128::from(milli) * 1_000_000_000_000_000))
 }
 
-fn level() -> impl Strategy<Value = Option<Level>> {
-    prop_oneof![Just(None), ratio(5..80).prop_map(|by| Some(Level::Percent(by))), Just(Some(Level::Distance(A))),]
+fn level(price: Expr) -> impl Strategy<Value = Option<Level>> {
+    prop_oneof![
+        Just(None),
+        ratio(5..80).prop_map(|by| Some(Level::Percent(by))),
+        Just(Some(Level::Distance(A))),
+        Just(Some(Level::Price(price))),
+    ]
 }
 
 fn size() -> impl Strategy<Value = Size> {
@@ -42,15 +82,18 @@ fn size() -> impl Strategy<Value = Size> {
         ratio(50..1000).prop_map(Size::Cash),
         Just(Size::Quote(B)),
         Just(Size::Base(A)),
+        Just(Size::Base(TENTH)),
+        ratio(100..1000).prop_map(|of| Size::Volatility { of, days: 2 }),
     ]
 }
 
 fn side(entry: u32, exit: u32) -> impl Strategy<Value = SideSpec> {
     let resting =
         (prop::option::of(Just(C)), prop::option::of(Just(C)), 1_u32..4, prop::option::of(Just(Expr::Column(3))));
+    let (behind, before) = if entry == LONG { (BELOW, ABOVE) } else { (ABOVE, BELOW) };
     let protect = (
-        level(),
-        level(),
+        level(behind),
+        level(before),
         prop::option::of(ratio(100..900)),
         prop::option::of(ratio(5..60)),
         prop::option::of(1_u32..9),
@@ -60,7 +103,11 @@ fn side(entry: u32, exit: u32) -> impl Strategy<Value = SideSpec> {
         resting,
         protect,
         prop::option::of(ratio(100..900)),
-        prop::option::of((ratio(5..60), prop::option::of(ratio(5..60)))),
+        prop::option::of((
+            prop_oneof![ratio(5..60).prop_map(Level::Percent), Just(Level::Price(BEHIND))],
+            prop::option::of(ratio(5..60)),
+        )),
+        prop::array::uniform2(prop::bool::weighted(0.3)),
     )
         .prop_map(
             move |(
@@ -69,6 +116,7 @@ fn side(entry: u32, exit: u32) -> impl Strategy<Value = SideSpec> {
                 (stop_loss, target, part, even, max_bars),
                 portion,
                 trail,
+                [tires, rests],
             )| {
                 let rule = EntryRule {
                     limit,
@@ -77,15 +125,19 @@ fn side(entry: u32, exit: u32) -> impl Strategy<Value = SideSpec> {
                     cancel_if,
                     ..EntryRule::market(Expr::Column(entry))
                 };
+                let mut entry = vec![rule, EntryRule::market(Expr::Column(exit))];
+                entry.extend(rests.then(|| EntryRule::market(RESTED)));
+                let mut exit = vec![ExitRule { portion, ..ExitRule::market(Expr::Column(exit)) }];
+                exit.extend(tires.then(|| ExitRule::market(TIRED)));
                 let take_profit = target.map(|at| Target { at, portion: part }).into_iter().collect();
                 SideSpec {
-                    entry: vec![rule, EntryRule::market(Expr::Column(exit))],
-                    exit: vec![ExitRule { portion, ..ExitRule::market(Expr::Column(exit)) }],
+                    entry,
+                    exit,
                     size: Some(size),
                     stop_loss,
                     take_profit,
                     break_even: even.map(|after| BreakEven { after, at: Ratio::ZERO }),
-                    trailing_stop: trail.map(|(by, after)| Trailing { by: Level::Percent(by), after }),
+                    trailing_stop: trail.map(|(by, after)| Trailing { by, after }),
                     max_bars,
                     ..SideSpec::default()
                 }
@@ -137,11 +189,30 @@ pub(super) fn strategy() -> impl Strategy<Value = Spec> {
     )
 }
 
+/// Fills at the end lie inside the last bars of their symbols, open trades stand at their closes, and all of it is final.
+pub(super) fn ends_inside(finish: &Finish, last: &[Option<BarInput>]) -> Result<(), TestCaseError> {
+    for rows in [&finish.rows, &finish.closed] {
+        for order in &rows.orders {
+            prop_assert!(order.is_final);
+            let Some(quote) = order.quote.filter(|_| order.event == OrderEvent::Filled) else { continue };
+            let bar = last[order.symbol as usize].unwrap();
+            let inside = quote >= Money::from_price(bar.low) && quote <= Money::from_price(bar.high);
+            prop_assert!(inside, "{:?} in {:?}", order, bar);
+        }
+        for trade in &rows.trades {
+            let bar = last[trade.symbol as usize].unwrap();
+            prop_assert!(trade.is_final);
+            prop_assert!(!trade.open || trade.exit_price == Money::from_price(bar.close));
+        }
+    }
+    Ok(())
+}
+
 /// Rows of a run, one call per bar, for comparisons.
 fn rows_of(engine: &mut Engine, bars: &[TestBar]) -> (Events, Vec<EquityRow>) {
     let (mut out, mut equity) = (Events::default(), Vec::new());
     for bar in bars {
-        equity.push(engine.bar(&Row::new(bar.bar, &bar.columns), &mut NoPrograms, &mut out).unwrap());
+        equity.push(engine.bar(&Row::new(bar.bar, &bar.columns), &mut Programs, &mut out).unwrap());
     }
     (out, equity)
 }
@@ -157,7 +228,7 @@ proptest! {
         let mut placed = std::collections::BTreeMap::new();
         for bar in &bars {
             out.clear();
-            let row = engine.bar(&Row::new(bar.bar, &bar.columns), &mut NoPrograms, &mut out).unwrap();
+            let row = engine.bar(&Row::new(bar.bar, &bar.columns), &mut Programs, &mut out).unwrap();
             prop_assert!(engine.ledger().identity_holds());
             prop_assert_eq!(row.time, bar.bar.time);
             let marked = engine.ledger().cash.to_f64() + engine.held(0).to_f64() * bar.bar.close_f64;
@@ -183,6 +254,7 @@ proptest! {
                 prop_assert!(trade.mae <= Money::ZERO && trade.mfe >= Money::ZERO);
             }
         }
+        ends_inside(&engine.finish().unwrap(), &[bars.last().map(|bar| bar.bar)])?;
     }
 
     /// Net PnL of all trades in the closed view is what the account gained.
@@ -235,7 +307,7 @@ proptest! {
         let (mut other, mut marks) = (Events::default(), Vec::new());
         for bar in &bars {
             let row = Some(Row::new(bar.bar, &bar.columns));
-            marks.push(slow.step(&[row], &mut NoPrograms, &mut other).unwrap());
+            marks.push(slow.step(&[row], &mut Programs, &mut other).unwrap());
         }
         prop_assert_eq!(out, other);
         prop_assert_eq!(equity, marks);

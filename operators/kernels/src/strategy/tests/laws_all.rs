@@ -1,7 +1,7 @@
 //! The same identities with everything at once: several symbols in one account, finer bars, funding, slippage, target
 //! tables, resting exits, trailing by distance and price, sizes of every kind, limits, every end.
 
-use super::laws::{market, ratio, strategy};
+use super::laws::{Programs, ends_inside, market, ratio, strategy};
 use super::*;
 use proptest::prelude::*;
 
@@ -118,7 +118,7 @@ fn spiced((mut spec, spice): (Spec, Spice)) -> Spec {
 fn finer(bar: &BarInput, low_first: bool) -> Vec<BarInput> {
     let (first, second) = if low_first { (bar.low, bar.high) } else { (bar.high, bar.low) };
     let legs = [(bar.open, first), (first, second), (second, bar.close)];
-    let third = MINUTE / 3;
+    let third = (bar.time - bar.open_time) / 3;
     let leg = |(place, (from, to)): (i64, (i64, i64))| {
         let open_time = bar.open_time + place * third;
         BarInput::new(open_time, open_time + third, [from, from.max(to), from.min(to), to], Some(1.0))
@@ -158,7 +158,7 @@ fn moments(markets: Vec<Vec<TestBar>>, seed: u64) -> Vec<Moment> {
 
 fn step(engine: &mut Engine, moment: &Moment, out: &mut Events) -> EquityRow {
     let rows: Vec<Option<Row<'_>>> = moment.iter().map(|bar| bar.as_ref().map(row_of)).collect();
-    engine.step(&rows, &mut NoPrograms, out).unwrap()
+    engine.step(&rows, &mut Programs, out).unwrap()
 }
 
 fn row_of((bar, detail, funding): &(TestBar, Option<Vec<BarInput>>, Option<Funding>)) -> Row<'_> {
@@ -185,7 +185,7 @@ proptest! {
         let grid = grid(&spice);
         let spec = spiced((spec, spice));
         let mut engine = Engine::new(spec.clone(), vec![grid; symbols]).unwrap();
-        let (mut placed, mut closes) = (std::collections::BTreeMap::new(), vec![0.0; symbols]);
+        let (mut placed, mut last) = (std::collections::BTreeMap::new(), vec![None; symbols]);
         let mut net = Money::ZERO;
         for moment in &moments {
             let mut out = Events::default();
@@ -193,11 +193,12 @@ proptest! {
             prop_assert!(engine.ledger().identity_holds());
             for (symbol, bar) in moment.iter().enumerate() {
                 if let Some((bar, ..)) = bar {
-                    closes[symbol] = bar.bar.close_f64;
+                    last[symbol] = Some(bar.bar);
                 }
             }
             let held = (0..symbols).filter(|symbol| !engine.held(*symbol).is_zero());
-            let marked = held.fold(row.cash.to_f64(), |sum, symbol| sum + engine.held(symbol).to_f64() * closes[symbol]);
+            let close = |symbol: usize| last[symbol].map_or(f64::NAN, |bar: BarInput| bar.close_f64);
+            let marked = held.fold(row.cash.to_f64(), |sum, symbol| sum + engine.held(symbol).to_f64() * close(symbol));
             prop_assert_eq!(row.equity, marked);
             for order in &out.orders {
                 let fills = matches!(order.event, OrderEvent::Filled | OrderEvent::PartlyFilled);
@@ -226,6 +227,7 @@ proptest! {
             net = out.trades.iter().fold(net, |sum, trade| sum.plus(trade.net).unwrap());
         }
         let finish = engine.finish().unwrap();
+        ends_inside(&finish, &last)?;
         let net = finish.closed.trades.iter().fold(net, |sum, trade| sum.plus(trade.net).unwrap());
         if let Some(equity) = finish.equity {
             prop_assert_eq!(equity.cash, money("10000").plus(net).unwrap());
