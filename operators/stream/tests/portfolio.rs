@@ -7,8 +7,8 @@ use arrow::{array::RecordBatch, compute::concat_batches};
 use candleflow_kernels::{
     money::{Money, Ratio},
     strategy::{
-        BarInput, Engine, EntryRule, EquityRow, Events, ExitRule, Expr, Fees, Finish, Funding, Level, Limits,
-        PositionView, Rank, Row, Rules, Scope, SideSpec, Size, Spec, SymbolSpec,
+        BarInput, Engine, EntryRule, EquityRow, Events, ExitRule, Expire, Expr, Fees, Finish, Funding, Level, Limits,
+        MarginMode, OnOpposite, PositionView, Rank, Row, Rules, Scope, SideSpec, Size, Spec, SymbolSpec,
     },
 };
 use candleflow_schema::{Bar, Interval, Micros, Origin, tables::bars_to_batch};
@@ -60,23 +60,67 @@ fn rules(key: usize) -> impl FnMut(u32, &[f64], &PositionView) -> f64 + Send {
         let truth = match program {
             0 => ticks % 3 == 0,
             1 => ticks % 4 == 1 || view.0[3] > 5.0,
+            3 => ticks % 5 == 2,
+            4 => return columns[0] * 0.99,
+            5 => return columns[0] * 1.01,
             _ => return columns[1] * (key as f64 + 1.0),
         };
         f64::from(u8::from(truth))
     }
 }
 
-fn spec() -> Spec {
+/// What strategies of these tests differ in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    shorts: bool,
+    /// Entries rest: at a limit, a stop, or both.
+    limit: bool,
+    stop: bool,
+    /// One margin for the whole account, three times its equity.
+    cross: bool,
+    nets: bool,
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    proptest::array::uniform5(proptest::bool::ANY).prop_map(|[shorts, limit, stop, cross, nets]| Asked {
+        shorts,
+        limit,
+        stop,
+        cross,
+        nets,
+    })
+}
+
+/// A side whose entries rest below the close (program 4) or above it (program 5), as the side has it.
+fn side(asked: Asked, entry: u32, [limit, stop]: [u32; 2]) -> SideSpec {
+    let rule = EntryRule {
+        limit: asked.limit.then_some(Expr::Program(limit)),
+        stop: asked.stop.then_some(Expr::Program(stop)),
+        expire: Expire::Bars(3),
+        ..EntryRule::market(Expr::Program(entry))
+    };
+    SideSpec {
+        entry: vec![rule],
+        exit: vec![ExitRule::market(Expr::Program(1))],
+        size: Some(Size::Equity(Ratio::parse(if asked.cross { "1" } else { "0.4" }).unwrap())),
+        stop_loss: Some(Level::Percent(Ratio::parse("0.02").unwrap())),
+        ..SideSpec::default()
+    }
+}
+
+fn spec(asked: Asked) -> Spec {
     let rate = Ratio::parse("0.001").unwrap();
     let mut spec = Spec::new(Money::parse("1000").unwrap(), Fees { maker: rate, taker: rate, fixed: Money::ZERO });
     spec.account.scope = Scope::Portfolio;
-    spec.long = Some(SideSpec {
-        entry: vec![EntryRule::market(Expr::Program(0))],
-        exit: vec![ExitRule::market(Expr::Program(1))],
-        size: Some(Size::Equity(Ratio::parse("0.4").unwrap())),
-        stop_loss: Some(Level::Percent(Ratio::parse("0.02").unwrap())),
-        ..SideSpec::default()
-    });
+    spec.long = Some(side(asked, 0, [4, 5]));
+    spec.short = asked.shorts.then(|| side(asked, 3, [5, 4]));
+    if asked.cross {
+        spec.account.margin = MarginMode::Cross;
+        spec.account.leverage = Ratio::parse("3").unwrap();
+    }
+    if asked.nets {
+        spec.on_opposite = OnOpposite::Net;
+    }
     spec.limits = Limits {
         max_positions: Some(2),
         rank: Some(Rank { by: Expr::Program(2), descending: true }),
@@ -90,11 +134,11 @@ fn funding() -> Arc<FundingTable> {
     Arc::new(FundingTable::new((0..90).step_by(7).map(|minute| pay(minute * MINUTE)).collect()))
 }
 
-fn engine() -> Engine {
-    Engine::new(spec(), vec![SymbolSpec::default(); KEYS]).unwrap()
+fn engine(asked: Asked) -> Engine {
+    Engine::new(spec(asked), vec![SymbolSpec::default(); KEYS]).unwrap()
 }
 
-fn portfolio() -> Portfolio {
+fn portfolio(asked: Asked) -> Portfolio {
     let member = |key| Member {
         symbol: format!("S{key}"),
         schema: intake::SCHEMA.clone(),
@@ -102,7 +146,7 @@ fn portfolio() -> Portfolio {
         rules: Box::new(rules(key)),
         funding: funding(),
     };
-    Portfolio::new(engine(), (0..KEYS).map(member).collect(), vec![], FROM).unwrap()
+    Portfolio::new(engine(asked), (0..KEYS).map(member).collect(), vec![], FROM).unwrap()
 }
 
 fn chain() -> Chain {
@@ -133,9 +177,9 @@ impl Out {
 
 /// Delivers the bars of all symbols: `turns` says whose are next and how many; `saves` where the state is saved and
 /// taken by a new portfolio. Nothing comes after `until`, which is then complete for all.
-fn deliver(walks: &[Walk], turns: &[(usize, usize)], saves: &[usize], until: Option<Micros>) -> Out {
+fn deliver(asked: Asked, walks: &[Walk], turns: &[(usize, usize)], saves: &[usize], until: Option<Micros>) -> Out {
     let mut out = Out::default();
-    let mut portfolio = portfolio();
+    let mut portfolio = portfolio(asked);
     let mut chains: Vec<Chain> = (0..KEYS).map(|_| chain()).collect();
     let mut rest: Vec<Vec<Bar>> = walks.iter().enumerate().map(|(key, walk)| bars(key, walk)).collect();
     rest.iter_mut().for_each(|bars| bars.retain(|bar| until.is_none_or(|until| bar.time() <= until)));
@@ -153,7 +197,7 @@ fn deliver(walks: &[Walk], turns: &[(usize, usize)], saves: &[usize], until: Opt
         if saves.contains(&turn) {
             let bytes = portfolio.snapshot();
             assert!(bytes.len() <= portfolio.state_bound(KEYS * 60), "law 5");
-            portfolio = self::portfolio();
+            portfolio = self::portfolio(asked);
             portfolio.restore(&bytes).unwrap();
             assert_eq!(portfolio.snapshot(), bytes, "a restored portfolio saves the same bytes");
         }
@@ -183,7 +227,7 @@ impl Rules for ByHand {
 }
 
 /// All bars of an event time before the engine, in order of time.
-fn by_hand(walks: &[Walk]) -> (Vec<EquityRow>, Events) {
+fn by_hand(asked: Asked, walks: &[Walk]) -> (Vec<EquityRow>, Events) {
     let mut times: BTreeMap<Micros, Vec<(usize, BarInput, f64)>> = BTreeMap::new();
     for (key, walk) in walks.iter().enumerate() {
         for bar in bars(key, walk) {
@@ -193,7 +237,7 @@ fn by_hand(walks: &[Walk]) -> (Vec<EquityRow>, Events) {
             times.entry(bar.time()).or_default().push((key, input, volume));
         }
     }
-    let (mut engine, mut events, mut equities) = (engine(), Events::default(), Vec::new());
+    let (mut engine, mut events, mut equities) = (engine(asked), Events::default(), Vec::new());
     let (table, mut last) = (funding(), [None; KEYS]);
     for (time, group) in times {
         if time <= FROM {
@@ -217,25 +261,26 @@ fn by_hand(walks: &[Walk]) -> (Vec<EquityRow>, Events) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn a_portfolio_does_not_depend_on_who_comes_first(
+        asked in asked(),
         walks in walks(),
         turns in proptest::collection::vec((0..KEYS, 0usize..9), 0..80),
         saves in proptest::collection::vec(0usize..80, 0..4),
         until in 0i64..150,
     ) {
-        let expected = deliver(&walks, &[], &[], None);
-        prop_assert_eq!(&deliver(&walks, &turns, &[], None), &expected, "law 1: turns and batches");
+        let expected = deliver(asked, &walks, &[], &[], None);
+        prop_assert_eq!(&deliver(asked, &walks, &turns, &[], None), &expected, "law 1: turns and batches");
         let ones: Vec<(usize, usize)> = (0..60).flat_map(|_| (0..KEYS).rev().map(|key| (key, 1))).collect();
-        prop_assert_eq!(&deliver(&walks, &ones, &[], None), &expected, "law 1: one by one, listed last comes first");
-        prop_assert_eq!(&deliver(&walks, &turns, &saves, None), &expected, "law 2");
-        let other = thread::scope(|scope| scope.spawn(|| deliver(&walks, &turns, &[], None)).join().unwrap());
+        prop_assert_eq!(&deliver(asked, &walks, &ones, &[], None), &expected, "law 1: one by one, listed last comes first");
+        prop_assert_eq!(&deliver(asked, &walks, &turns, &saves, None), &expected, "law 2");
+        let other = thread::scope(|scope| scope.spawn(|| deliver(asked, &walks, &turns, &[], None)).join().unwrap());
         prop_assert_eq!(&other, &expected, "law 4");
 
         let until = until * MINUTE;
-        let prefix = deliver(&walks, &turns, &[], Some(until));
+        let prefix = deliver(asked, &walks, &turns, &[], Some(until));
         let steps = expected.steps.iter().filter(|step| step.equity.time <= until).count();
         prop_assert_eq!(&prefix.steps[..], &expected.steps[..steps], "law 3: every event time up to there, and no more");
         for (output, rows) in &prefix.rows {
@@ -244,9 +289,9 @@ proptest! {
     }
 
     #[test]
-    fn a_portfolio_is_the_engine_over_all_bars_of_each_event_time(walks in walks()) {
-        let got = deliver(&walks, &[], &[], None);
-        let (equities, events) = by_hand(&walks);
+    fn a_portfolio_is_the_engine_over_all_bars_of_each_event_time(asked in asked(), walks in walks()) {
+        let got = deliver(asked, &walks, &[], &[], None);
+        let (equities, events) = by_hand(asked, &walks);
         prop_assert_eq!(got.steps.iter().map(|step| step.equity).collect::<Vec<_>>(), equities);
         let orders: Vec<_> = got.steps.iter().flat_map(|step| step.orders.clone()).collect();
         let trades: Vec<_> = got.steps.iter().flat_map(|step| step.trades.clone()).collect();
@@ -257,7 +302,7 @@ proptest! {
 #[test]
 fn an_event_time_waits_for_every_symbol_and_no_longer() {
     let minutes = |count: usize| -> Walk { vec![(1, 5, 1); count] };
-    let mut portfolio = portfolio();
+    let mut portfolio = portfolio(Asked::default());
     let push = |portfolio: &mut Portfolio, key: usize, count: usize| {
         let rows = chain().process(bars_to_batch(&bars(key, &minutes(count))).unwrap()).unwrap().rows;
         portfolio.push(key, &rows[0]).unwrap().steps.len()
@@ -280,7 +325,7 @@ fn an_event_time_waits_for_every_symbol_and_no_longer() {
 #[test]
 fn rows_say_whose_they_are_and_equity_is_of_all() {
     let walk: Walk = (0..40).map(|i| (1, if i % 2 == 0 { 7 } else { -9 }, 1)).collect();
-    let out = deliver(&[walk.clone(), walk.clone(), walk], &[], &[], None);
+    let out = deliver(Asked::default(), &[walk.clone(), walk.clone(), walk], &[], &[], None);
     let symbols = |output: Output| {
         let column = out.rows[&output].column_by_name("symbol").unwrap().clone();
         let column = arrow::array::AsArray::as_string::<i32>(&column).clone();
