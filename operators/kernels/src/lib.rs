@@ -5,3 +5,4 @@ pub mod metrics;
 pub mod money;
 pub mod rolling;
 pub mod strategy;
+mod wide;

@@ -5,13 +5,15 @@
 //! rows before it and on nothing else: not on where chunks begin, not on whether a state was saved in between.
 
 use super::state::{Io, State, StateError};
+#[cfg(target_arch = "x86_64")]
+use crate::wide::{Vectors, vectors};
 use std::array;
 
 /// Layout of the bytes that [`Kernel::save`] writes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Rows that a [`Step`] sees at a time; a scratch column of this length fits on the stack and in the first cache.
-pub const BLOCK: usize = 128;
+pub const BLOCK: usize = 256;
 
 /// An indicator at work on one series.
 pub trait Kernel: Send {
@@ -70,11 +72,11 @@ impl<const I: usize, const O: usize, S: Step<I, O>> Kernel for Rows<I, O, S> {
         }
         #[cfg(target_arch = "x86_64")]
         {
-            if !wide() {
+            if vectors() == Vectors::Plain {
                 return self.one_by_one(inputs, outputs, 0, rows);
             }
-            #[allow(unsafe_code, reason = "the processor was asked; this is the one place where it is")]
-            // SAFETY: `wide` has found every feature that the function is compiled for.
+            #[allow(unsafe_code, reason = "the processor was asked")]
+            // SAFETY: every feature that the function is compiled for has been found.
             unsafe {
                 self.run_wide(inputs, outputs);
             }
@@ -95,17 +97,11 @@ impl<const I: usize, const O: usize, S: Step<I, O>> Kernel for Rows<I, O, S> {
     }
 }
 
-/// Whether this processor has what [`Rows::run_wide`] is compiled for.
-#[cfg(target_arch = "x86_64")]
-fn wide() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
-}
-
 impl<const I: usize, const O: usize, S: Step<I, O>> Rows<I, O, S> {
     /// [`Rows::run_blocks`] for processors with vectors of four numbers. The compiler never fuses or reorders
     /// arithmetic by itself, so the bits are the same. Older processors of the family go row by row.
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
     fn run_wide(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         self.run_blocks(inputs, outputs);
     }

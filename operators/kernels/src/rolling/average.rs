@@ -1,33 +1,61 @@
 //! Exponential average with any smoothing factor and seed: EMA, Wilder's average and all that is built on them.
 //!
-//! `y = y' + alpha * (x - y')`, seeded with the mean of the first `seed` values. Written per row that is a chain of
-//! dependent operations; here rows are taken in groups of eight after the seed, and each group is computed around its
-//! reference `r`, the value just before it:
+//! `y = y' + alpha * (x - y')`, seeded with the mean of the first `seed` values. Written so it is a chain of dependent
+//! operations. Here it is told by how far the average lags behind, `x - y = beta * z`, and the lag by the moves of 16 rows:
 //! ```text
-//!   e = y' - r                          how far the average is from the reference when the group starts
-//!   u = beta * u + alpha * (x - r)      the group's own part, independent of the past
-//!   y = r + (beta^k * e + u)            k-th row of the group
+//!   e = x - x[1 before]                       a move
+//!   p = e + beta * e[1 before]                moves of two rows, beta = 1 - alpha
+//!   q = p + beta^2 * p[2 before]              of four
+//!   u = q + beta^4 * q[4 before]              of eight
+//!   z = u + beta^8 * u[8 before] + beta^16 * z[16 before]
+//!   y = x - beta * z
 //! ```
-//! Constant input gives exactly that constant. Both forms do these operations in this order.
+//! Each line is a loop over many rows at once; the one dependence is 16 rows long. A row is told by the rows before it
+//! alone, so chunks do not show, and constant input gives exactly that constant. Both forms do these operations in this
+//! order, each product fused with its sum. The last row of the seed counts as a move that leaves its lag, after rows that did not move.
 
-use super::GROUP;
+use crate::indicator::kernel::BLOCK;
 use crate::indicator::{Io, State, StateError};
+use crate::wide::wide;
 
-/// Exponential average; state is a handful of numbers.
+/// Rows that are computed side by side.
+const GROUP: usize = 16;
+
+/// Exponential average; state is 34 numbers.
 #[derive(Clone, Debug)]
 pub struct Average {
     seed: usize,
     divisor: f64,
-    alpha: f64,
-    beta: f64,
-    powers: [f64; GROUP],
+    powers: Powers,
     seen: usize,
     sum: f64,
-    r: f64,
-    e: f64,
-    u: f64,
-    k: usize,
+    past: Past,
 }
+
+/// `beta` and its powers 2, 4, 8 and 16.
+#[derive(Clone, Copy, Debug)]
+struct Powers {
+    one: f64,
+    two: f64,
+    four: f64,
+    eight: f64,
+    sixteen: f64,
+}
+
+/// What the next rows follow from: rings, in each of which the next row takes the place of row number `at`.
+#[derive(Clone, Debug, Default)]
+struct Past {
+    at: usize,
+    values: [f64; 4],
+    /// Moves of four rows, and of eight.
+    fours: [f64; 4],
+    eights: [f64; 8],
+    lags: [f64; GROUP],
+}
+
+/// Eight values before a block, and the block.
+#[repr(align(64))]
+struct Line([f64; 8 + BLOCK]);
 
 impl Average {
     /// Smoothing factor `alpha`, seeded with the mean of the first `seed >= 1` values.
@@ -38,11 +66,10 @@ impl Average {
     /// Smoothing factor `alpha`, seeded with the sum of the first `seed` values over `divisor`.
     pub fn seeded(alpha: f64, seed: usize, divisor: f64) -> Self {
         let beta = 1.0 - alpha;
-        let mut powers = [beta; GROUP];
-        for k in 1..GROUP {
-            powers[k] = powers[k - 1] * beta;
-        }
-        Self { seed, divisor, alpha, beta, powers, seen: 0, sum: 0.0, r: 0.0, e: 0.0, u: 0.0, k: 0 }
+        let (two, four) = (beta * beta, (beta * beta) * (beta * beta));
+        let eight = four * four;
+        let powers = Powers { one: beta, two, four, eight, sixteen: eight * eight };
+        Self { seed, divisor, powers, seen: 0, sum: 0.0, past: Past::default() }
     }
 
     /// The exponential average of `n` bars: factor `2 / (n + 1)`, seeded with the mean of the first `n`.
@@ -58,23 +85,7 @@ impl Average {
     /// Takes the next value; the average, or NaN before the seed is complete.
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> f64 {
-        if self.seen < self.seed {
-            return self.sow(x);
-        }
-        if self.alpha == 1.0 {
-            return x;
-        }
-        self.u = self.beta * self.u + self.alpha * (x - self.r);
-        let t = self.powers[self.k] * self.e + self.u;
-        let y = self.r + t;
-        self.k += 1;
-        if self.k == GROUP {
-            self.e = t + (self.r - x);
-            self.r = x;
-            self.u = 0.0;
-            self.k = 0;
-        }
-        y
+        if self.seen < self.seed { self.sow(x) } else { self.grow(x) }
     }
 
     /// Whether the seed is complete: every further `push` gives a value.
@@ -90,56 +101,132 @@ impl Average {
             return f64::NAN;
         }
         let y = self.sum / self.divisor;
-        self.r = x;
-        self.e = y - x;
+        // The move that leaves the lag x - y; a factor of 1 leaves none.
+        let beta = self.powers.one;
+        let move_ = if beta == 0.0 { 0.0 } else { (x - y) / beta };
+        let before = x - move_;
+        self.past.values = [before, before, before, x];
+        self.past.fours[3] = move_;
+        self.past.eights[7] = move_;
+        self.past.lags[GROUP - 1] = move_;
+        y
+    }
+
+    /// A row after the seed.
+    #[inline]
+    fn grow(&mut self, x: f64) -> f64 {
+        let mut y = 0.0;
+        grow_one(x, &mut y, &self.powers, &mut self.past);
         y
     }
 
     /// `push` for each value of `x`.
-    #[inline(always)]
     pub fn column(&mut self, x: &[f64], y: &mut [f64]) {
-        let mut at = 0;
-        while at < x.len() && (self.seen < self.seed || self.k != 0) {
-            y[at] = self.push(x[at]);
-            at += 1;
+        let sown = (self.seed - self.seen).min(x.len());
+        for (x, y) in x[..sown].iter().zip(&mut *y) {
+            *y = self.sow(*x);
         }
-        if self.alpha == 1.0 {
-            y[at..].copy_from_slice(&x[at..]);
-            return;
-        }
-        let whole = at + (x.len() - at) / GROUP * GROUP;
-        self.groups(&x[at..whole], &mut y[at..whole]);
-        for at in whole..x.len() {
-            y[at] = self.push(x[at]);
+        for (x, y) in x[sown..].chunks(BLOCK).zip(y[sown..].chunks_mut(BLOCK)) {
+            let whole = x.len() - x.len() % GROUP;
+            if whole > 0 {
+                self.past.turn();
+                grow_all(&x[..whole], &mut y[..whole], &self.powers, &mut self.past);
+            }
+            for (x, y) in x[whole..].iter().zip(&mut y[whole..]) {
+                *y = self.grow(*x);
+            }
         }
     }
+}
 
-    /// Whole groups. Not inlined: compiled for wide vectors, the chain within a group is torn into shuffles and takes
-    /// twice as long.
-    #[inline(never)]
-    fn groups(&mut self, x: &[f64], y: &mut [f64]) {
-        let (alpha, beta, powers) = (self.alpha, self.beta, self.powers);
-        let (mut r, mut e) = (self.r, self.e);
-        for (x, y) in x.chunks_exact(GROUP).zip(y.chunks_exact_mut(GROUP)) {
-            let mut u = 0.0;
-            let mut t = 0.0;
-            for k in 0..GROUP {
-                u = beta * u + alpha * (x[k] - r);
-                t = powers[k] * e + u;
-                y[k] = r + t;
-            }
-            e = t + (r - x[GROUP - 1]);
-            r = x[GROUP - 1];
+wide! {
+    /// One row after the seed.
+    fn grow_one(x: f64, y: &mut f64, powers: &Powers, past: &mut Past) {
+        let at = past.at;
+        let [a, b, c, d] = [0, 1, 2, 3].map(|k| past.values[(at + k) % 4]);
+        let q = powers.of_four([a, b, c, d, x]);
+        let u = powers.four.mul_add(past.fours[at % 4], q);
+        let v = powers.eight.mul_add(past.eights[at % 8], u);
+        let z = powers.sixteen.mul_add(past.lags[at % GROUP], v);
+        past.values[at % 4] = x;
+        past.fours[at % 4] = q;
+        past.eights[at % 8] = u;
+        past.lags[at % GROUP] = z;
+        past.at = (at + 1) % GROUP;
+        *y = powers.one.mul_add(-z, x);
+    }
+}
+
+impl Past {
+    /// Turns the rings so that each begins with its oldest number.
+    fn turn(&mut self) {
+        let at = std::mem::take(&mut self.at);
+        if at > 0 {
+            self.values.rotate_left(at % 4);
+            self.fours.rotate_left(at % 4);
+            self.eights.rotate_left(at % 8);
+            self.lags.rotate_left(at);
         }
-        self.r = r;
-        self.e = e;
+    }
+}
+
+impl Powers {
+    /// Moves of four rows, by five values.
+    #[inline(always)]
+    fn of_four(&self, [a, b, c, d, e]: [f64; 5]) -> f64 {
+        let newer = self.one.mul_add(d - c, e - d);
+        let older = self.one.mul_add(b - a, c - b);
+        self.two.mul_add(older, newer)
+    }
+}
+
+wide! {
+    /// At most [`BLOCK`] rows after the seed, a multiple of 16 and not none, from rings that begin with their
+    /// oldest numbers.
+    fn grow_all(x: &[f64], y: &mut [f64], powers: &Powers, past: &mut Past) {
+        let rows = y.len().min(BLOCK);
+        let (x, y) = (&x[..rows], &mut y[..rows]);
+        let powers = *powers;
+        let (mut fours, mut eights) = (Line([0.0; _]), Line([0.0; _]));
+        let (fours, eights) = (&mut fours.0, &mut eights.0);
+        fours[4..8].copy_from_slice(&past.fours);
+        eights[..8].copy_from_slice(&past.eights);
+        let mut begin = [0.0; 4 + GROUP];
+        begin[..4].copy_from_slice(&past.values);
+        begin[4..].copy_from_slice(&x[..GROUP]);
+        let (moved, _) = fours[8..].as_chunks_mut::<GROUP>();
+        for (group, moved) in moved[..rows / GROUP].iter_mut().enumerate() {
+            let values = if group == 0 { &begin[..] } else { &x[group * GROUP - 4..][..GROUP + 4] };
+            for k in 0..GROUP {
+                moved[k] = powers.of_four([values[k], values[k + 1], values[k + 2], values[k + 3], values[k + 4]]);
+            }
+        }
+        for (u, [before, _, _, _, q]) in eights[8..].iter_mut().zip(fours[4..rows + 8].array_windows()) {
+            *u = powers.four.mul_add(*before, *q);
+        }
+        let mut lags = past.lags;
+        let (groups, _) = x.as_chunks::<GROUP>();
+        let (made, _) = y.as_chunks_mut::<GROUP>();
+        for (group, (x, y)) in groups.iter().zip(made).enumerate() {
+            let u = &eights[group * GROUP..][..GROUP + 8];
+            for k in 0..GROUP {
+                let v = powers.eight.mul_add(u[k], u[k + 8]);
+                lags[k] = powers.sixteen.mul_add(lags[k], v);
+                y[k] = powers.one.mul_add(-lags[k], x[k]);
+            }
+        }
+        past.values.copy_from_slice(&x[rows - 4..]);
+        past.fours.copy_from_slice(&fours[rows + 4..rows + 8]);
+        past.eights.copy_from_slice(&eights[rows..rows + 8]);
+        past.lags = lags;
     }
 }
 
 impl State for Average {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        io.all(&mut [&mut self.sum, &mut self.r, &mut self.e, &mut self.u])?;
-        io.index(&mut self.seen, self.seed + 1)?;
-        io.index(&mut self.k, GROUP)
+        let Past { at, values, fours, eights, lags } = &mut self.past;
+        io.all(&mut [&mut self.sum, values, fours, eights, lags])?;
+        io.index(at, GROUP)?;
+        io.index(&mut self.seen, self.seed + 1)
     }
 }

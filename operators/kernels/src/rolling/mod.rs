@@ -2,8 +2,8 @@
 //!
 //! Each keeps a bounded state, does work that does not grow with its period (amortised), and where it has two forms,
 //! `push` for one row and `column` for many, both give the same bits. Nothing here subtracts a value that leaves a
-//! window from a sum: a window's sum is the suffix of one block of rows plus the prefix of the next, so errors cannot
-//! pile up.
+//! window from a sum: a window's sum is put together from parts of it, or is the suffix of one block of rows plus the
+//! prefix of the next, so errors cannot pile up.
 
 mod average;
 mod comoments;
@@ -27,7 +27,7 @@ pub use extreme_at::{ExtremeAt, Heir, Held, HighestAt, LowestAt};
 pub use lag::Lag;
 pub use moments::Moments;
 pub use order::Order;
-pub use sum::Sum;
+pub use sum::{Mean, Sum};
 pub use weighted::{Means, Weighted};
 pub use window::Window;
 

@@ -1,13 +1,13 @@
 //! Mean and variance of the last `n` values, free of cancellation.
 //!
-//! Short windows are walked, see [`super::short`], with sums around their newest value. Longer ones: blocks of `n` rows as in [`super::Sum`], with sums of `x - c` and `(x - c)^2` around a value `c` of the window
-//! itself: a block's suffix sums around its last value, the next block's prefix sums around its first. The two shifts
-//! are neighbours, and both are in the window, so the variance is taken from numbers of its own size. Constant input
-//! gives exactly 0.
+//! Short windows are put together from parts around the newest one, see [`super::short`]. Longer ones: blocks of `n` rows
+//! as in [`super::Sum`], with sums of `x - c` and `(x - c)^2` around a value `c` of the window itself: a block's suffix
+//! sums around its last value, the next block's prefix sums around its first. The two shifts are neighbours, and both are
+//! in the window, so the variance is taken from numbers of its own size. Constant input gives exactly 0.
 
-use super::short::{SHORT, Short};
-use crate::indicator::kernel::BLOCK;
+use super::short::{self, LANES, Line, SHORT, Second, Short, lanes};
 use crate::indicator::{Io, State, StateError};
+use crate::wide::wide;
 
 /// Mean and population variance of a window; state is at most `2 n + 2` numbers.
 #[derive(Clone, Debug)]
@@ -15,66 +15,147 @@ pub struct Moments(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    Short(f64, Short<1>),
+    Short(Short),
     Long(Blocks),
-}
-
-/// Sums of distances from the newest value, and of their squares.
-#[inline(always)]
-fn add([sum, squares]: [f64; 2], [x]: [f64; 1], _: f64, [newest]: [f64; 1]) -> [f64; 2] {
-    let d = x - newest;
-    [sum + d, squares + d * d]
-}
-
-/// Mean and variance of a window by its sums; `share` is 1 / n.
-#[inline(always)]
-fn moments([sum, squares]: [f64; 2], newest: f64, share: f64) -> (f64, f64) {
-    let mean = sum * share;
-    let variance = squares * share - mean * mean;
-    (newest + mean, if variance > 0.0 { variance } else { 0.0 })
 }
 
 impl Moments {
     /// A window of `n >= 1` values.
     pub fn new(n: usize) -> Self {
-        Self(if n <= SHORT { Form::Short(1.0 / n as f64, Short::new(n)) } else { Form::Long(Blocks::new(n)) })
+        Self(if n <= SHORT { Form::Short(Short::new(n)) } else { Form::Long(Blocks::new(n)) })
     }
 
     /// Takes the next value; mean and population variance of the last `n`, or NaN before there are `n`.
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> (f64, f64) {
         match &mut self.0 {
-            Form::Short(share, short) => {
-                short.push([x], add).map_or((f64::NAN, f64::NAN), |sums| moments(sums, x, *share))
-            }
+            Form::Short(short) => short.push(x).map_or((f64::NAN, f64::NAN), moments),
             Form::Long(blocks) => blocks.push(x),
         }
     }
 
     /// `push` for each value of `x`.
-    #[inline(always)]
     pub fn column(&mut self, x: &[f64], means: &mut [f64], variances: &mut [f64]) {
-        let outputs = means.chunks_mut(BLOCK).zip(variances.chunks_mut(BLOCK));
-        for (x, (means, variances)) in x.chunks(BLOCK).zip(outputs) {
-            match &mut self.0 {
-                Form::Short(share, short) => {
-                    let early = short.column([x], [&mut *means, &mut *variances], add);
-                    for ((x, mean), variance) in x.iter().zip(&mut *means).zip(&mut *variances) {
-                        (*mean, *variance) = moments([*mean, *variance], *x, *share);
-                    }
-                    means[..early].fill(f64::NAN);
-                    variances[..early].fill(f64::NAN);
-                }
-                Form::Long(blocks) => blocks.column(x, means, variances),
-            }
+        match &mut self.0 {
+            Form::Short(short) => short.columns2(x, means, variances, all_moments),
+            Form::Long(blocks) => blocks.column(x, means, variances),
         }
+    }
+}
+
+/// Of a part: the sum of squared distances from its mean.
+struct Spread;
+
+impl Second for Spread {
+    #[inline(always)]
+    fn of_two([older, newer]: [f64; 2]) -> f64 {
+        let d = newer - older;
+        d * d * 0.5
+    }
+
+    #[inline(always)]
+    fn of_parts(size: f64, older: [f64; 2], newer: [f64; 2]) -> f64 {
+        let d = newer[0] - older[0];
+        (older[1] + newer[1]) + d * d * (0.5 / size)
+    }
+}
+
+/// Moments of windows of `n` rows, several beside each other: `part` and `row` give what begins at a place in the window.
+#[inline(always)]
+fn spread<const L: usize>(
+    [n, size]: [usize; 2],
+    part: impl Fn(usize) -> [[f64; L]; 2],
+    row: impl Fn(usize) -> [f64; L],
+) -> [[f64; L]; 2] {
+    let rest = n % size;
+    let [newest, mut inner] = part(n - size);
+    let middle = newest.map(|newest| newest * (1.0 / size as f64));
+    let (mut apart, mut squares) = ([0.0; L], [0.0; L]);
+    let mut at = rest;
+    while at < n - size {
+        let [sum, spread] = part(at);
+        for lane in 0..L {
+            let d = sum[lane] - newest[lane];
+            apart[lane] += d;
+            squares[lane] += d * d;
+            inner[lane] += spread[lane];
+        }
+        at += size;
+    }
+    for at in 0..rest {
+        let row = row(at);
+        for lane in 0..L {
+            let d = row[lane] - middle[lane];
+            apart[lane] += d;
+            inner[lane] += d * d;
+        }
+    }
+    let (share, whole) = (1.0 / n as f64, 1.0 / size as f64);
+    let (mut mean, mut variance) = (middle, squares);
+    for lane in 0..L {
+        let d = apart[lane] * share;
+        let rest = (inner[lane] + squares[lane] * whole) * share - d * d;
+        mean[lane] += d;
+        variance[lane] = if rest > 0.0 { rest } else { 0.0 };
+    }
+    [mean, variance]
+}
+
+/// Moments of one short window.
+#[inline(always)]
+fn moments(window: &[f64]) -> (f64, f64) {
+    let size = short::part(window.len());
+    let part = |at| short::both::<Spread>(&window[at..at + size]).map(|one| [one]);
+    let [[mean], [variance]] = spread([window.len(), size], part, |at| [window[at]]);
+    (mean, variance)
+}
+
+wide! {
+    /// Moments of the windows of `n` rows that begin on each row of a line.
+    fn all_moments(line: &Line, made: &mut [Line; 2], n: usize, means: &mut [f64], variances: &mut [f64]) {
+        match short::part(n) {
+            1 => all_of(line, made, [n, 1], means, variances),
+            2 => all_of(line, made, [n, 2], means, variances),
+            4 => all_of(line, made, [n, 4], means, variances),
+            _ => all_of(line, made, [n, 8], means, variances),
+        }
+    }
+}
+
+/// [`all_moments`] for parts whose size the compiler knows.
+#[inline(always)]
+fn all_of(line: &Line, made: &mut [Line; 2], [n, size]: [usize; 2], means: &mut [f64], variances: &mut [f64]) {
+    let [sums, spreads] = made;
+    short::boths::<Spread>(line, [n, size], means.len(), [sums, spreads]);
+    let (sums, spreads) = (&*sums, &*spreads);
+    let (tiles, left) = means.as_chunks_mut::<LANES>();
+    let (more_tiles, more_left) = variances.as_chunks_mut::<LANES>();
+    let mut row = 0;
+    for (mean, variance) in tiles.iter_mut().zip(more_tiles) {
+        [*mean, *variance] = spread(
+            [n, size],
+            #[inline(always)]
+            |at| {
+                if size == 1 {
+                    [lanes(line, row + at), [0.0; LANES]]
+                } else {
+                    [lanes(sums, row + at), lanes(spreads, row + at)]
+                }
+            },
+            #[inline(always)]
+            |at| lanes(line, row + at),
+        );
+        row += LANES;
+    }
+    for (k, (mean, variance)) in left.iter_mut().zip(more_left).enumerate() {
+        (*mean, *variance) = moments(&line[row + k..][..n]);
     }
 }
 
 impl State for Moments {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
         match &mut self.0 {
-            Form::Short(_, short) => short.state(io),
+            Form::Short(short) => short.state(io),
             Form::Long(blocks) => blocks.state(io),
         }
     }

@@ -1,105 +1,226 @@
-//! Short windows, each walked from its oldest row to its newest.
+//! Short windows, put together from parts of 1, 2, 4 or 8 rows.
 //!
-//! The work of a row grows with the length, but only up to [`SHORT`]; and over columns several windows are walked at
-//! once, row beside row, which is faster than what saves work. Every window is walked in the same order in both forms.
+//! ```text
+//!   oldest                                newest
+//!   [x x][x x x x][x x x x][x x x x][x x x x]      18 rows: two by themselves, four parts of four
+//! ```
+//! Over columns the parts of all rows of a block are made first, side by side, each part once for all the windows that it
+//! is in; then windows of neighbouring rows, side by side. A window is told by its own values alone, so chunks do not show,
+//! and nothing is ever subtracted. Both forms do the same operations in the same order.
 
 use super::Window;
 use crate::indicator::kernel::BLOCK;
 use crate::indicator::{Io, State, StateError};
 use std::array;
+use std::cell::RefCell;
 
-/// Longest window that is walked.
-pub(super) const SHORT: usize = 20;
-/// Windows that are walked at once.
-const LANES: usize = 16;
-/// The values before a block that its windows reach, the block, and what a group of windows may read beyond it.
-const LINE: usize = SHORT - 1 + BLOCK + LANES;
+/// Longest window that is put together.
+pub(super) const SHORT: usize = 64;
+/// Windows that are put together side by side.
+pub(super) const LANES: usize = 16;
+/// Parts are made so many at a time.
+const STRIDE: usize = 32;
+/// The values before a block that its windows reach, the block, and what parts made in strides read beyond it.
+const LINE: usize = SHORT + BLOCK + STRIDE + 8;
 
-/// The last `n <= SHORT` rows of `I` columns.
+/// Values that windows reach, oldest first, or their parts.
+pub(super) type Line = [f64; LINE];
+
+/// What a block needs while it is computed: its values, and what is made of them. Kept per thread, because clearing it for
+/// every block would take as long as the sums; nothing is read that was not written for the block at hand.
+#[repr(align(64))]
+struct Scratch {
+    line: Line,
+    made: [Line; 2],
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { line: [0.0; LINE], made: [[0.0; LINE]; 2] }) };
+}
+
+/// The last `n <= SHORT` values.
 #[derive(Clone, Debug)]
-pub(super) struct Short<const I: usize> {
-    n: usize,
-    windows: [Window; I],
+pub(super) struct Short {
+    window: Window,
 }
 
-impl<const I: usize> Short<I> {
+impl Short {
     pub(super) fn new(n: usize) -> Self {
-        Self { n, windows: array::from_fn(|_| Window::new(n)) }
+        Self { window: Window::new(n) }
     }
 
-    /// Takes the next row and walks the window: `W` numbers that begin with 0, of which `add` makes the next, given a
-    /// row, its place from 1 to `n`, and the newest row. `None` before there are `n`.
+    /// Takes the next value; the window, or `None` before there are `n`.
     #[inline(always)]
-    pub(super) fn push<const W: usize>(
-        &mut self,
-        x: [f64; I],
-        add: impl Fn([f64; W], [f64; I], f64, [f64; I]) -> [f64; W],
-    ) -> Option<[f64; W]> {
-        for (window, x) in self.windows.iter_mut().zip(x) {
-            window.push(x);
-        }
-        if !self.windows[0].full() {
-            return None;
-        }
-        let windows = self.windows.each_ref().map(Window::last);
-        let row = |at: usize| array::from_fn(|i| windows[i][at]);
-        Some((0..self.n).fold([0.0; W], |made, at| add(made, row(at), (at + 1) as f64, x)))
+    pub(super) fn push(&mut self, x: f64) -> Option<&[f64]> {
+        self.window.push(x)
     }
 
-    /// `push` for each of at most [`BLOCK`] rows; the number of rows before there are `n`.
-    #[inline(always)]
-    pub(super) fn column<const W: usize>(
+    /// `push` for each value of `x`: `made` of a line of values, the length of a window, and where to put what comes of
+    /// every window in the line; NaN before there are `n` values.
+    #[inline]
+    pub(super) fn columns(&mut self, x: &[f64], y: &mut [f64], made: fn(&Line, &mut [Line; 2], usize, &mut [f64])) {
+        let n = self.window.len();
+        for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let early = self.window.line(x, 0.0, &mut scratch.line);
+                made(&scratch.line, &mut scratch.made, n, y);
+                y[..early].fill(f64::NAN);
+            });
+        }
+    }
+
+    /// The same with two results of each window.
+    #[inline]
+    pub(super) fn columns2(
         &mut self,
-        x: [&[f64]; I],
-        y: [&mut [f64]; W],
-        add: impl Fn([f64; W], [f64; I], f64, [f64; I]) -> [f64; W],
-    ) -> usize {
-        let (n, rows) = (self.n, x[0].len());
-        let mut lines = [[0.0; LINE]; I];
-        let mut early = 0;
-        for i in 0..I {
-            early = self.windows[i].line(x[i], 0.0, &mut lines[i]);
+        x: &[f64],
+        y: &mut [f64],
+        z: &mut [f64],
+        made: fn(&Line, &mut [Line; 2], usize, &mut [f64], &mut [f64]),
+    ) {
+        let n = self.window.len();
+        for (x, (y, z)) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK).zip(z.chunks_mut(BLOCK))) {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let early = self.window.line(x, 0.0, &mut scratch.line);
+                made(&scratch.line, &mut scratch.made, n, y, z);
+                y[..early].fill(f64::NAN);
+                z[..early].fill(f64::NAN);
+            });
         }
-        let mut found = [[0.0; BLOCK + LANES]; W];
-        let mut row = 0;
-        while row < rows {
-            let mut made = [[0.0; LANES]; W];
-            let newest: [[f64; LANES]; I] = lines.each_ref().map(|line| lanes(line, row + n - 1));
-            for at in 0..n {
-                let values: [[f64; LANES]; I] = lines.each_ref().map(|line| lanes(line, row + at));
-                let place = (at + 1) as f64;
-                for lane in 0..LANES {
-                    let next = add(
-                        array::from_fn(|w| made[w][lane]),
-                        array::from_fn(|i| values[i][lane]),
-                        place,
-                        array::from_fn(|i| newest[i][lane]),
-                    );
-                    for w in 0..W {
-                        made[w][lane] = next[w];
-                    }
-                }
-            }
-            for w in 0..W {
-                found[w][row..row + LANES].copy_from_slice(&made[w]);
-            }
-            row += LANES;
-        }
-        for (y, found) in y.into_iter().zip(&found) {
-            y.copy_from_slice(&found[..rows]);
-        }
-        early
     }
 }
 
+impl State for Short {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.window.state(io)
+    }
+}
+
+/// Rows of a part in a window of `n`: few parts, few rows by themselves, parts cheap to make.
 #[inline(always)]
-fn lanes(line: &[f64; LINE], from: usize) -> [f64; LANES] {
-    let part = &line[from..from + LANES];
+pub(super) fn part(n: usize) -> usize {
+    match n {
+        0..10 => 1,
+        10..16 => 2,
+        16..48 => 4,
+        _ => 8,
+    }
+}
+
+/// Neighbours in a line.
+#[inline(always)]
+pub(super) fn lanes<const L: usize>(line: &Line, from: usize) -> [f64; L] {
+    let part = &line[from..from + L];
     array::from_fn(|lane| part[lane])
 }
 
-impl<const I: usize> State for Short<I> {
-    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        self.windows.state(io)
+/// How many parts of `size` rows the windows of `n` rows that end on `rows` rows have, in whole strides.
+#[inline(always)]
+fn count(n: usize, size: usize, rows: usize) -> usize {
+    (n + rows - size).next_multiple_of(STRIDE)
+}
+
+#[inline(always)]
+fn four([a, b, c, d]: [f64; 4]) -> f64 {
+    (a + b) + (c + d)
+}
+
+/// Sum of one part.
+#[inline(always)]
+pub(super) fn sum(part: &[f64]) -> f64 {
+    match *part {
+        [a] => a,
+        [a, b] => a + b,
+        [a, b, c, d] => four([a, b, c, d]),
+        [a, b, c, d, e, f, g, h] => four([a, b, c, d]) + four([e, f, g, h]),
+        _ => unreachable!("parts have 1, 2, 4 or 8 rows"),
+    }
+}
+
+/// Sums of the parts of `size` rows, of windows of `n` rows that end on the next `rows` rows.
+#[inline(always)]
+pub(super) fn sums(line: &Line, [n, size]: [usize; 2], rows: usize, made: &mut Line) {
+    let count = count(n, size, rows);
+    match size {
+        1 => {}
+        2 => {
+            for (sum, [a, b]) in made[..count].iter_mut().zip(line.array_windows()) {
+                *sum = a + b;
+            }
+        }
+        _ => {
+            for (sum, part) in made[..count + size - 4].iter_mut().zip(line.array_windows()) {
+                *sum = four(*part);
+            }
+        }
+    }
+    if size == 8 {
+        for row in 0..count {
+            made[row] += made[row + 4];
+        }
+    }
+}
+
+/// Sum of a part and a second number of it: how much it rises, or how much it varies.
+pub(super) trait Second {
+    /// Of two values.
+    fn of_two(pair: [f64; 2]) -> f64;
+    /// Of two parts of `size` rows each, by what there is of them.
+    fn of_parts(size: f64, older: [f64; 2], newer: [f64; 2]) -> f64;
+}
+
+#[inline(always)]
+fn two_both<S: Second>([a, b]: [f64; 2]) -> [f64; 2] {
+    [a + b, S::of_two([a, b])]
+}
+
+#[inline(always)]
+fn four_both<S: Second>([a, b, c, d]: [f64; 4]) -> [f64; 2] {
+    joined::<S>(2.0, two_both::<S>([a, b]), two_both::<S>([c, d]))
+}
+
+#[inline(always)]
+fn joined<S: Second>(size: f64, older: [f64; 2], newer: [f64; 2]) -> [f64; 2] {
+    [older[0] + newer[0], S::of_parts(size, older, newer)]
+}
+
+/// Both numbers of one part.
+#[inline(always)]
+pub(super) fn both<S: Second>(part: &[f64]) -> [f64; 2] {
+    match *part {
+        [a] => [a, 0.0],
+        [a, b] => two_both::<S>([a, b]),
+        [a, b, c, d] => four_both::<S>([a, b, c, d]),
+        [a, b, c, d, e, f, g, h] => joined::<S>(4.0, four_both::<S>([a, b, c, d]), four_both::<S>([e, f, g, h])),
+        _ => unreachable!("parts have 1, 2, 4 or 8 rows"),
+    }
+}
+
+/// Both numbers of the parts of `size` rows, as [`sums`]; of single rows nothing is made.
+#[inline(always)]
+pub(super) fn boths<S: Second>(line: &Line, [n, size]: [usize; 2], rows: usize, made: [&mut Line; 2]) {
+    let count = count(n, size, rows);
+    let [sums, seconds] = made;
+    match size {
+        1 => {}
+        2 => {
+            for ((sum, second), part) in sums[..count].iter_mut().zip(seconds).zip(line.array_windows()) {
+                [*sum, *second] = two_both::<S>(*part);
+            }
+        }
+        4 => {
+            for ((sum, second), part) in sums[..count].iter_mut().zip(seconds).zip(line.array_windows()) {
+                [*sum, *second] = four_both::<S>(*part);
+            }
+        }
+        _ => {
+            for ((sum, second), part) in sums[..count + 4].iter_mut().zip(&mut *seconds).zip(line.array_windows()) {
+                [*sum, *second] = four_both::<S>(*part);
+            }
+            for row in 0..count {
+                [sums[row], seconds[row]] =
+                    joined::<S>(4.0, [sums[row], seconds[row]], [sums[row + 4], seconds[row + 4]]);
+            }
+        }
     }
 }

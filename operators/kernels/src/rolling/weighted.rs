@@ -1,13 +1,14 @@
 //! Mean and linearly weighted mean of the last `n` values, free of cancellation.
 //!
-//! Short windows are walked, see [`super::short`], around their newest value. Longer ones: blocks of `n` rows as in [`super::Sum`], with sums of `x - c` and `weight * (x - c)` around a value `c` of the
-//! window, as in [`super::Moments`]. With weights 1, 2, .., n from the oldest to the newest value, the two means carry
-//! the whole regression line: its slope is `6 (weighted - plain) / (n - 1)`. Constant input gives exactly that
-//! constant and a slope of exactly 0.
+//! Short windows are put together from parts around the newest one, see [`super::short`]. Longer ones: blocks of `n` rows
+//! as in [`super::Sum`], with sums of `x - c` and `weight * (x - c)` around a value `c` of the window, as in
+//! [`super::Moments`]. With weights 1, 2, .., n from the oldest to the newest value, the two means carry the whole
+//! regression line: its slope is `6 (weighted - plain) / (n - 1)`. Constant input gives exactly that constant and a slope
+//! of exactly 0.
 
-use super::short::{SHORT, Short};
-use crate::indicator::kernel::BLOCK;
+use super::short::{self, LANES, Line, SHORT, Second, Short, lanes};
 use crate::indicator::{Io, State, StateError};
+use crate::wide::wide;
 
 /// Plain and weighted mean of a window; state is at most `2 n + 2` numbers.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct Weighted(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    Short([f64; 2], Short<1>),
+    Short(Short),
     Long(Blocks),
 }
 
@@ -28,66 +29,152 @@ pub struct Means {
     pub tilt: f64,
 }
 
-/// Sums of distances from the newest value, plain and weighted.
-#[inline(always)]
-fn add([plain, weighted]: [f64; 2], [x]: [f64; 1], weight: f64, [newest]: [f64; 1]) -> [f64; 2] {
-    let d = x - newest;
-    [plain + d, weighted + d * weight]
-}
-
-/// The means of a window by its sums; the shares are what a value and a unit of weight count.
-#[inline(always)]
-fn means([plain, weighted]: [f64; 2], newest: f64, shares: [f64; 2]) -> Means {
-    let plain = plain * shares[0];
-    Means { mean: newest + plain, tilt: weighted * shares[1] - plain }
-}
-
 impl Weighted {
     /// A window of `n >= 1` values.
     pub fn new(n: usize) -> Self {
         let count = n as f64;
         let weights = count * (count + 1.0) / 2.0;
-        let shares = [1.0 / count, 1.0 / weights];
-        Self(if n <= SHORT { Form::Short(shares, Short::new(n)) } else { Form::Long(Blocks::new(n, weights)) })
+        Self(if n <= SHORT { Form::Short(Short::new(n)) } else { Form::Long(Blocks::new(n, weights)) })
     }
 
     /// Takes the next value; the means of the last `n`, NaN before there are `n`.
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> Means {
         match &mut self.0 {
-            Form::Short(shares, short) => means(short.push([x], add).unwrap_or([f64::NAN; 2]), x, *shares),
+            Form::Short(short) => short.push(x).map_or(Means { mean: f64::NAN, tilt: f64::NAN }, means),
             Form::Long(blocks) => blocks.push(x),
         }
     }
 
     /// `push` for each value of `x`.
-    #[inline(always)]
     pub fn column(&mut self, x: &[f64], plain: &mut [f64], tilts: &mut [f64]) {
-        let outputs = plain.chunks_mut(BLOCK).zip(tilts.chunks_mut(BLOCK));
-        for (x, (plain, tilts)) in x.chunks(BLOCK).zip(outputs) {
-            match &mut self.0 {
-                Form::Short(shares, short) => {
-                    let early = short.column([x], [&mut *plain, &mut *tilts], add);
-                    for ((x, mean), tilt) in x.iter().zip(&mut *plain).zip(&mut *tilts) {
-                        Means { mean: *mean, tilt: *tilt } = means([*mean, *tilt], *x, *shares);
-                    }
-                    plain[..early].fill(f64::NAN);
-                    tilts[..early].fill(f64::NAN);
-                }
-                Form::Long(blocks) => {
-                    for ((x, mean), tilt) in x.iter().zip(plain).zip(tilts) {
-                        Means { mean: *mean, tilt: *tilt } = blocks.push(*x);
-                    }
+        match &mut self.0 {
+            Form::Short(short) => short.columns2(x, plain, tilts, all_means),
+            Form::Long(blocks) => {
+                for ((x, mean), tilt) in x.iter().zip(plain).zip(tilts) {
+                    Means { mean: *mean, tilt: *tilt } = blocks.push(*x);
                 }
             }
         }
     }
 }
 
+/// Of a part: the sum of its values, each times twice its distance from the middle row. Values less others, so that
+/// constant input gives exactly 0.
+struct Rise;
+
+impl Second for Rise {
+    #[inline(always)]
+    fn of_two([older, newer]: [f64; 2]) -> f64 {
+        newer - older
+    }
+
+    #[inline(always)]
+    fn of_parts(size: f64, older: [f64; 2], newer: [f64; 2]) -> f64 {
+        (older[1] + newer[1]) + (newer[0] - older[0]) * size
+    }
+}
+
+/// Means of windows of `n` rows, several beside each other: `part` and `row` give what begins at a place in the window.
+#[inline(always)]
+fn tilted<const L: usize>(
+    [n, size]: [usize; 2],
+    part: impl Fn(usize) -> [[f64; L]; 2],
+    row: impl Fn(usize) -> [f64; L],
+) -> [[f64; L]; 2] {
+    let rest = n % size;
+    let [newest, mut rises] = part(n - size);
+    let middle = newest.map(|newest| newest * (1.0 / size as f64));
+    // Distances from the newest part, and the same times the parts that are newer.
+    let (mut apart, mut aged) = ([0.0; L], [0.0; L]);
+    let mut at = rest;
+    while at < n - size {
+        let [sum, rise] = part(at);
+        for lane in 0..L {
+            apart[lane] += sum[lane] - newest[lane];
+            aged[lane] += apart[lane];
+            rises[lane] += rise[lane];
+        }
+        at += size;
+    }
+    let half = (size as f64 - 1.0) * 0.5;
+    for lane in 0..L {
+        aged[lane] = aged[lane] * size as f64 + (apart[lane] * half - rises[lane] * 0.5);
+    }
+    for at in 0..rest {
+        let row = row(at);
+        let age = (n - 1 - at) as f64;
+        for lane in 0..L {
+            let d = row[lane] - middle[lane];
+            apart[lane] += d;
+            aged[lane] += d * age;
+        }
+    }
+    let count = n as f64;
+    let (share, lever, weight) = (1.0 / count, 2.0 / (count + 1.0) - 1.0 / count, 2.0 / (count * (count + 1.0)));
+    let (mut mean, mut tilt) = (middle, apart);
+    for lane in 0..L {
+        mean[lane] += apart[lane] * share;
+        tilt[lane] = apart[lane] * lever - aged[lane] * weight;
+    }
+    [mean, tilt]
+}
+
+/// Means of one short window.
+#[inline(always)]
+fn means(window: &[f64]) -> Means {
+    let size = short::part(window.len());
+    let part = |at| short::both::<Rise>(&window[at..at + size]).map(|one| [one]);
+    let [[mean], [tilt]] = tilted([window.len(), size], part, |at| [window[at]]);
+    Means { mean, tilt }
+}
+
+wide! {
+    /// Means of the windows of `n` rows that begin on each row of a line.
+    fn all_means(line: &Line, made: &mut [Line; 2], n: usize, plain: &mut [f64], tilts: &mut [f64]) {
+        match short::part(n) {
+            1 => all_of(line, made, [n, 1], plain, tilts),
+            2 => all_of(line, made, [n, 2], plain, tilts),
+            4 => all_of(line, made, [n, 4], plain, tilts),
+            _ => all_of(line, made, [n, 8], plain, tilts),
+        }
+    }
+}
+
+/// [`all_means`] for parts whose size the compiler knows.
+#[inline(always)]
+fn all_of(line: &Line, made: &mut [Line; 2], [n, size]: [usize; 2], plain: &mut [f64], tilts: &mut [f64]) {
+    let [sums, rises] = made;
+    short::boths::<Rise>(line, [n, size], plain.len(), [sums, rises]);
+    let (sums, rises) = (&*sums, &*rises);
+    let (tiles, left) = plain.as_chunks_mut::<LANES>();
+    let (more_tiles, more_left) = tilts.as_chunks_mut::<LANES>();
+    let mut row = 0;
+    for (mean, tilt) in tiles.iter_mut().zip(more_tiles) {
+        [*mean, *tilt] = tilted(
+            [n, size],
+            #[inline(always)]
+            |at| {
+                if size == 1 {
+                    [lanes(line, row + at), [0.0; LANES]]
+                } else {
+                    [lanes(sums, row + at), lanes(rises, row + at)]
+                }
+            },
+            #[inline(always)]
+            |at| lanes(line, row + at),
+        );
+        row += LANES;
+    }
+    for (k, (mean, tilt)) in left.iter_mut().zip(more_left).enumerate() {
+        Means { mean: *mean, tilt: *tilt } = means(&line[row + k..][..n]);
+    }
+}
+
 impl State for Weighted {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
         match &mut self.0 {
-            Form::Short(_, short) => short.state(io),
+            Form::Short(short) => short.state(io),
             Form::Long(blocks) => blocks.state(io),
         }
     }

@@ -45,12 +45,13 @@ fn parts(high: f64, low: f64, close: f64, last: f64) -> [f64; 2] {
 
 #[inline]
 fn ratio(pressure: f64, range: f64) -> f64 {
-    if range == 0.0 { 0.0 } else { pressure / range }
+    let ratio = pressure / range;
+    if range == 0.0 { 0.0 } else { ratio }
 }
 
 #[inline]
 fn mixed([short, middle, long]: [f64; 3]) -> f64 {
-    100.0 * ((4.0 * short + 2.0 * middle + long) / 7.0)
+    (4.0 * short + 2.0 * middle + long) * (100.0 / 7.0)
 }
 
 impl Step<3, 1> for Ultimate {

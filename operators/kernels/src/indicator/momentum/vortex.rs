@@ -30,9 +30,11 @@ fn parts([high, low, _]: [f64; 3], [last_high, last_low, last_close]: [f64; 3]) 
     [(high - last_low).abs(), (low - last_high).abs(), true_range(high, low, last_close)]
 }
 
+/// Both movements over the range: one division.
 #[inline]
-fn ratio(movement: f64, range: f64) -> f64 {
-    if range <= 0.0 { 0.0 } else { movement / range }
+fn ratios(up: f64, down: f64, range: f64) -> [f64; 2] {
+    let share = if range <= 0.0 { 0.0 } else { 1.0 / range };
+    [up * share, down * share]
 }
 
 impl Step<3, 2> for Vortex {
@@ -44,7 +46,7 @@ impl Step<3, 2> for Vortex {
         }
         let parts = parts(bar, last);
         let [up, down, range] = [0, 1, 2].map(|at| self.sums[at].push(parts[at]));
-        [ratio(up, range), ratio(down, range)]
+        ratios(up, down, range)
     }
 
     #[inline(always)]
@@ -65,8 +67,7 @@ impl Step<3, 2> for Vortex {
         self.sums[1].column(&downs[from..], &mut minus[from..]);
         self.sums[2].column(&ranges[from..], &mut ups[from..]);
         for row in from..rows {
-            plus[row] = ratio(plus[row], ups[row]);
-            minus[row] = ratio(minus[row], ups[row]);
+            [plus[row], minus[row]] = ratios(plus[row], minus[row], ups[row]);
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) const MA: Indicator =
 pub(crate) enum Ma {
     Same(Same),
     Sma(Sma),
-    Average(Average),
+    Average(Box<Average>),
     Wma(Wma),
     Dema(Box<Dema>),
     Tema(Box<Tema>),
@@ -66,7 +66,7 @@ impl Ma {
         }
         match kind as u8 {
             0 => Self::Sma(Sma::new(bars)),
-            1 => Self::Average(Average::ema(bars)),
+            1 => Self::Average(Box::new(Average::ema(bars))),
             2 => Self::Wma(Wma::new(bars)),
             3 => Self::Dema(Box::new(Dema::new(n, 0.0))),
             4 => Self::Tema(Box::new(Tema::new(n, 0.0))),
@@ -76,14 +76,14 @@ impl Ma {
             8 => Self::T3(Box::new(T3Average::new(bars, 0.7))),
             9 => Self::Hma(Box::new(Hma::new(bars))),
             12 => Self::Zlema(Box::new(Zlema::new(bars))),
-            13 => Self::Average(Average::wilder(bars)),
+            13 => Self::Average(Box::new(Average::wilder(bars))),
             _ => Self::Same(Same),
         }
     }
 
     /// The exponential average of `n` bars that begins with the first value.
     pub(crate) fn from_first(n: f64) -> Self {
-        Self::Average(seeded(n, 1.0))
+        Self::Average(Box::new(seeded(n, 1.0)))
     }
 
     /// Rows before the first value.
@@ -146,7 +146,7 @@ impl Step<1, 1> for Ma {
     fn column(&mut self, x: [&[f64]; 1], y: [&mut [f64]; 1]) {
         match self {
             Ma::Sma(ma) => ma.column(x, y),
-            Ma::Average(ma) => Step::column(ma, x, y),
+            Ma::Average(ma) => Step::column(ma.as_mut(), x, y),
             _ => self.rarer(x, y),
         }
     }
@@ -159,7 +159,7 @@ impl Ma {
         match self {
             Ma::Same(ma) => ma.column(x, y),
             Ma::Sma(ma) => ma.column(x, y),
-            Ma::Average(ma) => Step::column(ma, x, y),
+            Ma::Average(ma) => Step::column(ma.as_mut(), x, y),
             Ma::Wma(ma) => ma.column(x, y),
             Ma::Dema(ma) => ma.column(x, y),
             Ma::Tema(ma) => ma.column(x, y),

@@ -4,7 +4,7 @@ use crate::indicator::kernel::{Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, State, StateError};
-use crate::rolling::Sum;
+use crate::rolling::Mean;
 
 pub(super) const SMA: Indicator =
     Indicator::new("sma", Group::Overlap, "mean of the last timeperiod values", |p| rows(Sma::new(p[0] as usize)))
@@ -13,35 +13,28 @@ pub(super) const SMA: Indicator =
 
 /// Mean of the last `n` values.
 #[derive(Clone, Debug)]
-pub(crate) struct Sma {
-    /// `n`. It divides: a factor of 1 / n would round twice, and show.
-    count: f64,
-    sum: Sum,
-}
+pub(crate) struct Sma(Mean);
 
 impl Sma {
     pub(crate) fn new(n: usize) -> Self {
-        Self { count: n as f64, sum: Sum::new(n) }
+        Self(Mean::new(n))
     }
 }
 
 impl Step<1, 1> for Sma {
     #[inline(always)]
     fn step(&mut self, [x]: [f64; 1]) -> [f64; 1] {
-        [self.sum.push(x) / self.count]
+        [self.0.push(x)]
     }
 
     #[inline(always)]
     fn column(&mut self, [x]: [&[f64]; 1], [y]: [&mut [f64]; 1]) {
-        self.sum.column(x, y);
-        for y in y {
-            *y /= self.count;
-        }
+        self.0.column(x, y);
     }
 }
 
 impl State for Sma {
     fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
-        self.sum.state(io)
+        self.0.state(io)
     }
 }

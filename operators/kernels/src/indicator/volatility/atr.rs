@@ -144,31 +144,26 @@ struct Natr {
     atr: Atr,
 }
 
-impl Natr {
-    #[inline]
-    fn percent(&self, range: f64, close: f64) -> f64 {
-        if self.plain {
-            range
-        } else if close == 0.0 {
-            0.0
-        } else {
-            range / close * 100.0
-        }
-    }
+#[inline(always)]
+fn percent(range: f64, close: f64) -> f64 {
+    let percent = range / close * 100.0;
+    if close == 0.0 { 0.0 } else { percent }
 }
 
 impl Step<3, 1> for Natr {
     #[inline(always)]
     fn step(&mut self, x: [f64; 3]) -> [f64; 1] {
         let [range] = self.atr.step(x);
-        [self.percent(range, x[2])]
+        [if self.plain { range } else { percent(range, x[2]) }]
     }
 
     #[inline(always)]
     fn column(&mut self, x: [&[f64]; 3], [y]: [&mut [f64]; 1]) {
         self.atr.column(x, [&mut *y]);
-        for (y, close) in y.iter_mut().zip(x[2]) {
-            *y = self.percent(*y, *close);
+        if !self.plain {
+            for (y, close) in y.iter_mut().zip(x[2]) {
+                *y = percent(*y, *close);
+            }
         }
     }
 }
