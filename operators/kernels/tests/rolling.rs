@@ -6,7 +6,7 @@ mod common;
 
 use candleflow_kernels::indicator::lookup;
 use candleflow_kernels::rolling::{
-    Average, CoMoments, Cumulative, Heir, Highest, HighestAt, Lag, Lowest, Moments, Order, Sum, Weighted, Window,
+    Average, CoMoments, Cumulative, Heir, Highest, HighestAt, Lag, Lowest, Mean, Moments, Order, Sum, Weighted, Window,
 };
 use common::{Bars, Random};
 use proptest::prelude::*;
@@ -46,18 +46,22 @@ proptest! {
     #[test]
     fn sums_and_extremes_are_those_of_the_window(seed in any::<u64>(), n in 1..70usize, rows in 1..600usize) {
         let x = values(seed, rows);
-        let (mut sum, mut high, mut low) = (Sum::new(n), Highest::new(n), Lowest::new(n));
+        let (mut sum, mut mean) = (Sum::new(n), Mean::new(n));
+        let (mut high, mut low) = (Highest::new(n), Lowest::new(n));
         let (mut order, mut window) = (Order::new(n), Window::new(n));
         for row in 0..rows {
-            let (total, top, bottom) = (sum.push(x[row]), high.push(x[row]), low.push(x[row]));
+            let (total, middle) = (sum.push(x[row]), mean.push(x[row]));
+            let (top, bottom) = (high.push(x[row]), low.push(x[row]));
             let sorted = order.push(x[row]).map(<[f64]>::to_vec);
             let held = window.push(x[row]).map(<[f64]>::to_vec);
             if row + 1 < n {
-                prop_assert!(total.is_nan() && top.is_nan() && bottom.is_nan() && sorted.is_none() && held.is_none());
+                prop_assert!(total.is_nan() && middle.is_nan() && top.is_nan() && bottom.is_nan() && sorted.is_none() && held.is_none());
                 continue;
             }
             let part = &x[row + 1 - n..=row];
-            prop_assert!((total - exact_sum(part.iter().copied())).abs() <= rounding(part));
+            let exact = exact_sum(part.iter().copied());
+            prop_assert!((total - exact).abs() <= rounding(part));
+            prop_assert!((middle - exact / n as f64).abs() <= rounding(part));
             prop_assert_eq!(top, part.iter().copied().fold(f64::NEG_INFINITY, f64::max));
             prop_assert_eq!(bottom, part.iter().copied().fold(f64::INFINITY, f64::min));
             let mut expected = part.to_vec();
@@ -124,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn columns_have_the_bits_of_rows(seed in any::<u64>(), n in 1..40usize, cut in 0..500usize) {
+    fn columns_have_the_bits_of_rows(seed in any::<u64>(), n in 1..80usize, cut in 0..500usize) {
         let x = values(seed, 500);
         let mut y = vec![0.0; 500];
         macro_rules! same {
@@ -138,6 +142,7 @@ proptest! {
             };
         }
         same!(Sum::new(n));
+        same!(Mean::new(n));
         same!(Average::ema(n));
         same!(Average::wilder(n));
         same!(Highest::new(n));

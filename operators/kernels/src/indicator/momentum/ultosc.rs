@@ -4,7 +4,7 @@ use crate::indicator::kernel::{BLOCK, Step, rows};
 use crate::indicator::params::Param;
 use crate::indicator::registry::{Group, Indicator};
 use crate::indicator::{Io, State, StateError};
-use crate::rolling::Sum;
+use crate::rolling::{Lag, Sum};
 
 pub(super) const ULTOSC: Indicator =
     Indicator::new("ultosc", Group::Momentum, "buying pressure over true range on three spans, 4 : 2 : 1", |p| {
@@ -23,15 +23,101 @@ pub(super) const ULTOSC: Indicator =
 struct Ultimate {
     /// Close of the bar before; NaN before the first.
     last: f64,
-    pressures: [Sum; 3],
-    ranges: [Sum; 3],
+    pressures: Spans,
+    ranges: Spans,
+}
+
+/// Sums of three spans, the shortest first.
+#[derive(Clone)]
+struct Spans {
+    shortest: Sum,
+    longer: [Longer; 2],
+}
+
+/// The sum of a span by that of a shorter one and of what came before it.
+#[derive(Clone)]
+enum Longer {
+    /// The spans are the same.
+    Same,
+    /// Twice the shorter span: the same sum, some rows before.
+    Twice(Lag),
+    /// Any other length.
+    More(Sum, Lag),
+}
+
+impl Spans {
+    fn new([short, middle, long]: [usize; 3]) -> Self {
+        Self { shortest: Sum::new(short), longer: [Longer::new(short, middle), Longer::new(middle, long)] }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, x: f64) -> [f64; 3] {
+        let short = self.shortest.push(x);
+        let middle = self.longer[0].push(x, short);
+        [short, middle, self.longer[1].push(x, middle)]
+    }
+
+    #[inline(always)]
+    fn column(&mut self, x: &[f64], [short, middle, long]: [&mut [f64]; 3]) {
+        self.shortest.column(x, short);
+        self.longer[0].column(x, short, middle);
+        self.longer[1].column(x, middle, long);
+    }
+}
+
+impl Longer {
+    fn new(shorter: usize, n: usize) -> Self {
+        match n - shorter {
+            0 => Self::Same,
+            more if more == shorter => Self::Twice(Lag::new(shorter)),
+            more => Self::More(Sum::new(more), Lag::new(shorter)),
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, x: f64, shorter: f64) -> f64 {
+        match self {
+            Self::Same => shorter,
+            Self::Twice(lag) => shorter + lag.push(shorter),
+            Self::More(sum, lag) => shorter + lag.push(sum.push(x)),
+        }
+    }
+
+    /// `push` for each of at most [`BLOCK`] values.
+    #[inline(always)]
+    fn column(&mut self, x: &[f64], shorter: &[f64], y: &mut [f64]) {
+        match self {
+            Self::Same => return y.copy_from_slice(shorter),
+            Self::Twice(lag) => lag.column(shorter, y),
+            Self::More(sum, lag) => {
+                let mut sums = [0.0; BLOCK];
+                let sums = &mut sums[..x.len()];
+                sum.column(x, sums);
+                lag.column(sums, y);
+            }
+        }
+        for (y, shorter) in y.iter_mut().zip(shorter) {
+            *y += *shorter;
+        }
+    }
+}
+
+impl State for Spans {
+    fn state(&mut self, io: &mut Io<'_, '_>) -> Result<(), StateError> {
+        self.shortest.state(io)?;
+        self.longer.iter_mut().try_for_each(|longer| match longer {
+            Longer::Same => Ok(()),
+            Longer::Twice(lag) => lag.state(io),
+            Longer::More(sum, lag) => io.all(&mut [sum, lag]),
+        })
+    }
 }
 
 impl Ultimate {
     fn new(p: &[f64]) -> Self {
         let mut spans = [p[0] as usize, p[1] as usize, p[2] as usize];
         spans.sort_unstable();
-        Self { last: f64::NAN, pressures: spans.map(Sum::new), ranges: spans.map(Sum::new) }
+        Self { last: f64::NAN, pressures: Spans::new(spans), ranges: Spans::new(spans) }
     }
 }
 
@@ -62,8 +148,8 @@ impl Step<3, 1> for Ultimate {
             return [f64::NAN];
         }
         let [pressure, range] = parts(high, low, close, last);
-        let ratios = [0, 1, 2].map(|at| ratio(self.pressures[at].push(pressure), self.ranges[at].push(range)));
-        [mixed(ratios)]
+        let (pressures, ranges) = (self.pressures.push(pressure), self.ranges.push(range));
+        [mixed([0, 1, 2].map(|at| ratio(pressures[at], ranges[at])))]
     }
 
     #[inline(always)]
@@ -85,18 +171,11 @@ impl Step<3, 1> for Ultimate {
             [pressures[row], ranges[row]] = parts(high[row], low[row], close[row], close[row - 1]);
         }
         self.last = close[rows - 1];
-        let mut sums = [0.0; BLOCK];
-        let mut ratios = [[0.0; BLOCK]; 3];
-        for at in 0..3 {
-            let (sums, ratios) = (&mut sums[..rows], &mut ratios[at][..rows]);
-            self.pressures[at].column(pressures, ratios);
-            self.ranges[at].column(ranges, sums);
-            for row in 0..rows {
-                ratios[row] = ratio(ratios[row], sums[row]);
-            }
-        }
+        let (mut over, mut under) = ([[0.0; BLOCK]; 3], [[0.0; BLOCK]; 3]);
+        self.pressures.column(pressures, over.each_mut().map(|sums| &mut sums[..rows]));
+        self.ranges.column(ranges, under.each_mut().map(|sums| &mut sums[..rows]));
         for (row, y) in y.iter_mut().enumerate() {
-            *y = mixed([ratios[0][row], ratios[1][row], ratios[2][row]]);
+            *y = mixed([0, 1, 2].map(|at| ratio(over[at][row], under[at][row])));
         }
     }
 }
