@@ -9,7 +9,7 @@
 use std::io::BufRead;
 
 use candleflow_kernels::indicator::lookup;
-use candleflow_kernels::metrics::{CATALOGUE, Metrics, metric_index};
+use candleflow_kernels::metrics::{CATALOGUE, Choice, Metrics, metric_index};
 use candleflow_kernels::money::{Money, Ratio, price_to_f64};
 use candleflow_kernels::strategy::{
     BarInput, Coded, Crossings, Engine, EntryRule, Events, ExitRule, Expr, Fees, Goes, Hearing, Lean, LeanRun, Level,
@@ -138,15 +138,18 @@ fn sets() -> (Vec<usize>, Vec<(usize, usize)>) {
 const SLICE: usize = 2_048;
 const TOGETHER: usize = 1_000;
 
-/// Every metric of every set, open trades marked and closed; averages are computed as time goes on.
-fn sweep(columns: &Columns, times: usize, mut found: impl FnMut([Vec<Option<f64>>; 2])) {
+/// The metrics that the sweeps of the peers compute.
+const FOUR: [&str; 4] = ["total_return", "sharpe", "max_drawdown_pct", "trades"];
+
+/// These metrics of every set, open trades marked and closed; averages are computed as time goes on.
+fn sweep(columns: &Columns, choice: Choice, times: usize, mut found: impl FnMut([Vec<Option<f64>>; 2])) {
     let (market, lean) = (columns.market(), lean());
     let (lengths, sets) = sets();
     for sets in sets.repeat(times).chunks(TOGETHER) {
         let average = |length: &usize| lookup("ema").unwrap().make(&[*length as f64, 0.0]).unwrap();
         let mut averages: Vec<_> = lengths.iter().map(average).collect();
         let mut lines = vec![vec![0.0; SLICE]; lengths.len()];
-        let mut walks: Vec<(Walk, Stood)> = sets.iter().map(|_| (lean.walk(), Stood::default())).collect();
+        let mut walks: Vec<(Walk, Stood)> = sets.iter().map(|_| (lean.walk(choice), Stood::default())).collect();
         let (mut coded, mut hearing) = (Coded::default(), Hearing::default());
         for start in (0..market.len()).step_by(SLICE) {
             let close = &market.close()[start..market.len().min(start + SLICE)];
@@ -206,7 +209,14 @@ fn results(run_bars: &Columns, sweep_bars: &Columns) -> String {
     let (metrics, trades) = by_engine(run_bars, &spec(false), &cross, true);
     assert_eq!(bits(&ours.metrics.values()), bits(&metrics.values()), "the fast path is the engine");
     let mut swept = Vec::new();
-    sweep(sweep_bars, 1, |[marked, _]| swept.push(marked));
+    sweep(sweep_bars, Choice::ALL, 1, |[marked, _]| swept.push(marked));
+    let four = FOUR.map(|name| metric_index(name).unwrap());
+    let mut place = 0;
+    sweep(sweep_bars, Choice::of(FOUR).unwrap(), 1, |[marked, _]| {
+        let named = |values: &[Option<f64>]| four.map(|metric| values[metric].map(f64::to_bits));
+        assert_eq!(named(&marked), named(&swept[place]), "set {place} with four metrics is the set with all");
+        place += 1;
+    });
     let (lengths, sets) = sets();
     for place in [0, 321, 999] {
         let (fast, slow) = sets[place];
@@ -234,7 +244,6 @@ fn results(run_bars: &Columns, sweep_bars: &Columns) -> String {
         ("sharpe_of_bars", value("sharpe_bar") / a_year.sqrt()),
     ];
     let named = named.map(|(name, value)| format!("\"{name}\":{value:?}"));
-    let four = ["total_return", "sharpe", "max_drawdown_pct", "trades"].map(|name| metric_index(name).unwrap());
     let set = |values: &Vec<Option<f64>>| {
         let [total, sharpe, drawdown, trades] = four.map(|metric| values[metric].unwrap_or(f64::MAX));
         format!("[{total:?},{sharpe:?},{drawdown:?},{trades:.0}]")
@@ -260,6 +269,7 @@ fn main() {
     let (run_bars, sweep_bars) = (Columns::read(&path, RUN_BARS), Columns::read(&path, SWEEP_BARS));
     let cross = crossings(&run_bars.close, 12, 26);
     let finished = run(&run_bars).metrics;
+    let four = Choice::of(FOUR).unwrap();
     for line in std::io::stdin().lock().lines() {
         let (wall, cpu) = (std::time::Instant::now(), cpu_time::ProcessTime::now());
         let engine = |stops: bool, measured: bool| {
@@ -270,8 +280,9 @@ fn main() {
             command => {
                 match command {
                     "run" => drop(run(&run_bars)),
-                    "sweep" => sweep(&sweep_bars, 1, |views| drop(std::hint::black_box(views))),
-                    "sweep_8" => sweep(&sweep_bars, 8, |views| drop(std::hint::black_box(views))),
+                    "sweep" => sweep(&sweep_bars, four, 1, |views| drop(std::hint::black_box(views))),
+                    "sweep_8" => sweep(&sweep_bars, four, 8, |views| drop(std::hint::black_box(views))),
+                    "sweep_all" => sweep(&sweep_bars, Choice::ALL, 1, |views| drop(std::hint::black_box(views))),
                     "values" => drop(std::hint::black_box(finished.values())),
                     "engine" => engine(false, true),
                     "engine_bare" => engine(false, false),

@@ -8,6 +8,7 @@ use crate::{
     diagnostics::Place,
     document::{Document, Expr, Located, Number},
 };
+use candleflow_kernels::metrics::Choice;
 use candleflow_schema::Micros;
 use serde_json::{Value, json};
 
@@ -33,6 +34,8 @@ pub struct Sweep {
     pub filter: Option<Expr>,
     /// How many of them are drawn, if not all are run.
     pub random: Option<Random>,
+    /// What is computed of each.
+    pub metrics: Choice,
 }
 
 /// One parameter of `sweep.grid`.
@@ -184,7 +187,11 @@ impl Sweep {
         let axes: Vec<_> = self.axes.iter().map(axis).collect();
         let filter = self.filter.as_ref().map(|f| crate::canonical::text(&f.value));
         let random = self.random.map(|r| json!([r.sets, r.seed]));
-        json!({ "grid": axes, "where": filter, "random": random }).to_string()
+        let mut block = json!({ "grid": axes, "where": filter, "random": random });
+        if self.metrics != Choice::ALL {
+            block["metrics"] = self.metrics.names().collect();
+        }
+        block.to_string()
     }
 }
 

@@ -9,7 +9,7 @@ use arrow::{
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use candleflow_kernels::{
-    metrics::{CATALOGUE, DayRow, Group, MetricInfo, Metrics, Variant},
+    metrics::{CATALOGUE, Choice, DayRow, Group, MetricInfo, Metrics, Variant},
     money::Money,
     strategy::Finish,
 };
@@ -235,6 +235,18 @@ impl Last {
     pub fn held(&self) -> usize {
         self.merge.held()
     }
+}
+
+/// Rows of `metrics` with the values of these metrics only.
+///
+/// # Errors
+/// When they are not rows of `metrics`.
+pub fn only(rows: &RecordBatch, choice: Choice) -> Result<RecordBatch, RunError> {
+    let nothing: ArrayRef = Arc::new(Float64Array::new_null(rows.num_rows()));
+    let (view, values) = (rows.column(0).clone(), rows.columns()[1..].iter().enumerate());
+    let chosen = values.map(|(metric, column)| if choice.has(metric) { column.clone() } else { nothing.clone() });
+    let columns = std::iter::once(view).chain(chosen).collect();
+    RecordBatch::try_new(rows.schema(), columns).map_err(|e| RunError::Internal(e.to_string()))
 }
 
 /// Rows of `metrics`: a view's name, and the values of the catalogue.

@@ -16,7 +16,7 @@ mod set;
 use crate::{Last, RunError, outcome::Tally};
 use arrow::array::{ArrayRef, RecordBatch};
 use candleflow_kernels::{
-    metrics::{BLOCKS, Metrics, ReturnBlock},
+    metrics::{BLOCKS, Choice, Metrics, ReturnBlock},
     money::Money,
     strategy::{BarInput, Market},
 };
@@ -77,6 +77,8 @@ pub struct Pass<'r> {
     pub threads: usize,
     /// Hears how many bars have been read, after every slice.
     pub progress: &'r (dyn Fn(u64) + Sync),
+    /// The metrics that are wanted of each set.
+    pub choice: Choice,
     /// Ends the pass early.
     pub cancel: CancellationToken,
 }
@@ -138,7 +140,7 @@ pub async fn pass(keys: Vec<PassKey>, sets: Vec<PassSet>, run: &Pass<'_>) -> Res
             crossing: Crossing::default(),
         });
     }
-    let sets: Vec<SetState> = sets.into_iter().map(SetState::new).collect();
+    let sets: Vec<SetState> = sets.into_iter().map(|set| SetState::new(set, run.choice)).collect();
     for (place, key) in states.iter_mut().enumerate() {
         key.crossing = Crossing::of(sets.iter().filter_map(|set| set.on(place)));
     }

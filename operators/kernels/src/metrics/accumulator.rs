@@ -1,6 +1,7 @@
 //! The accumulator: rows in, in total order; every metric out at any time.
 
 use super::catalogue::Settled;
+use super::choice::{Choice, Needs};
 use super::curve::Curve;
 use super::days::{DayRow, Days, change};
 use super::trades::Trades;
@@ -45,7 +46,8 @@ pub(crate) struct Span<'a> {
 pub(crate) struct RoundTrip {
     pub(crate) side: Side,
     pub(crate) net: Money,
-    pub(crate) percent: f64,
+    /// Notional of the entry.
+    pub(crate) cost: Money,
     pub(crate) bars: u32,
     /// Microseconds from entry to exit.
     pub(crate) held: i64,
@@ -66,6 +68,9 @@ pub struct Metrics {
     pub(super) trades: Trades,
     /// The same per symbol, where there are several.
     by_symbol: Vec<Trades>,
+    /// What is read in the end.
+    choice: Choice,
+    needs: Needs,
 }
 
 impl Metrics {
@@ -77,11 +82,21 @@ impl Metrics {
             marks,
             markets: vec![Market { first: f64::NAN, last: f64::NAN }; symbols],
             pending: None,
-            curve: Curve::new(start),
-            days: Days::new(start),
+            curve: Curve::new(start, Needs::EVERYTHING),
+            days: Days::new(start, true),
             trades: Trades::default(),
             by_symbol: if symbols > 1 { vec![Trades::default(); symbols] } else { Vec::new() },
+            choice: Choice::ALL,
+            needs: Needs::EVERYTHING,
         }
+    }
+
+    /// Before the first row, for one account and symbol: only these metrics are read in the end, so that bars and trades
+    /// that come as columns leave the others out.
+    pub(crate) fn choosing(balance: Money, choice: Choice) -> Metrics {
+        let (metrics, needs) = (Metrics::new(&[balance], 1), choice.needs());
+        let start = metrics.curve.start;
+        Metrics { curve: Curve::new(start, needs), days: Days::new(start, needs.market), choice, needs, ..metrics }
     }
 
     /// An account's row; rows come by time, then by account.
@@ -149,8 +164,10 @@ impl Metrics {
             }
             let last = if qty == 0.0 { cash } else { cash + qty * close[to - 1] };
             self.days.observe(open_time[from], last);
-            self.market(0, close[from]);
-            self.market(0, close[to - 1]);
+            if self.needs.market {
+                self.market(0, close[from]);
+                self.market(0, close[to - 1]);
+            }
             from = to;
             if from == close.len() {
                 break;
@@ -165,13 +182,16 @@ impl Metrics {
 
     /// A closed round trip and its two fills.
     pub(crate) fn round_trip(&mut self, trip: &RoundTrip) -> Result<(), Overflow> {
-        self.trades.closed(trip.side, trip.net, trip.percent, trip.bars, trip.held)?;
-        self.trades.filled(trip.proceeds, trip.fee)
+        self.trades.count(trip.side);
+        if self.needs.trades {
+            self.trades.came_to(trip.net, trip.net.to_f64() / trip.cost.to_f64(), trip.bars, trip.held)?;
+        }
+        if self.needs.fills { self.trades.filled(trip.proceeds, trip.fee) } else { Ok(()) }
     }
 
     /// The fill of an entry.
     pub(crate) fn entered(&mut self, cost: Money, fee: Money) -> Result<(), Overflow> {
-        self.trades.filled(cost, fee)
+        if self.needs.fills { self.trades.filled(cost, fee) } else { Ok(()) }
     }
 
     /// An order that was refused.
@@ -181,8 +201,10 @@ impl Metrics {
 
     /// The market's value goes with the open day, which may end here.
     fn close_day(&mut self) {
-        let value = self.market_value();
-        self.days.observe_market(value);
+        if self.needs.market {
+            let value = self.market_value();
+            self.days.observe_market(value);
+        }
     }
 
     /// What one unit of money, spread evenly over the symbols, is worth: a share is money until its symbol's first
@@ -244,9 +266,9 @@ impl Metrics {
     pub fn symbol_values(&self, symbol: usize) -> Vec<Option<f64>> {
         let settled = self.settled();
         let trades = if self.by_symbol.is_empty() { &settled.trades } else { &settled.by_symbol[symbol] };
-        let values = Settled::new(&settled.curve, &settled.days, trades, f64::NAN);
+        let values = Settled::new(&settled.curve, &settled.days, trades, f64::NAN, self.needs);
         let known = |metric: &MetricInfo| matches!(metric.group, Group::Trades | Group::Fills);
-        CATALOGUE.iter().map(|metric| known(metric).then(|| (metric.value)(&values)).flatten()).collect()
+        self.chosen(&values).map(|(metric, value)| value.filter(|_| known(metric))).collect()
     }
 
     /// A row for each day with a bar.
@@ -262,8 +284,13 @@ impl Metrics {
     /// The value of every entry of [`CATALOGUE`](super::CATALOGUE), in its order.
     pub fn values(&self) -> Vec<Option<f64>> {
         let run = self.settled();
-        let settled = Settled::new(&run.curve, &run.days, &run.trades, run.market_value());
-        CATALOGUE.iter().map(|metric| (metric.value)(&settled)).collect()
+        let settled = Settled::new(&run.curve, &run.days, &run.trades, run.market_value(), self.needs);
+        self.chosen(&settled).map(|(_, value)| value).collect()
+    }
+
+    fn chosen<'s>(&'s self, values: &'s Settled<'s>) -> impl Iterator<Item = (&'static MetricInfo, Option<f64>)> + 's {
+        let metrics = CATALOGUE.iter().enumerate();
+        metrics.map(|(place, metric)| (metric, if self.choice.has(place) { (metric.value)(values) } else { None }))
     }
 
     /// With the bar in hand, and the market of the open day.

@@ -1,5 +1,6 @@
 //! Every metric by name, with its unit, formula, source and convention. The order is that of the values.
 
+use super::choice::Needs;
 use super::curve::Curve;
 use super::days::{Days, Returns};
 use super::trades::Trades;
@@ -91,13 +92,16 @@ pub struct MetricInfo {
     /// Which way runs are compared by it. Every entry of the catalogue says so by its constructor.
     pub less_is_better: bool,
     pub(super) value: Value,
+    /// What a run must have kept for it.
+    pub(super) needs: Needs,
 }
 
 type Value = fn(&Settled<'_>) -> Option<f64>;
 
 /// A metric of which more is better, or which is neither good nor bad.
 const fn more(name: &'static str, group: Group, unit: Unit, formula: &'static str, value: Value) -> MetricInfo {
-    MetricInfo { name, group, unit, formula, source: "definition", less_is_better: false, value }
+    let needs = Needs::of(group);
+    MetricInfo { name, group, unit, formula, source: "definition", less_is_better: false, value, needs }
 }
 
 /// A metric of which less is better.
@@ -108,6 +112,10 @@ const fn less(name: &'static str, group: Group, unit: Unit, formula: &'static st
 impl MetricInfo {
     const fn source(self, source: &'static str) -> MetricInfo {
         MetricInfo { source, ..self }
+    }
+
+    const fn needs(self, needs: Needs) -> MetricInfo {
+        MetricInfo { needs, ..self }
     }
 }
 
@@ -130,15 +138,16 @@ pub(super) struct Settled<'a> {
 }
 
 impl<'a> Settled<'a> {
-    pub(super) fn new(curve: &Curve, days: &'a Days, trades: &'a Trades, market: f64) -> Settled<'a> {
+    /// Where only some metrics are read, as far as these need it.
+    pub(super) fn new(curve: &Curve, days: &'a Days, trades: &'a Trades, market: f64, needs: Needs) -> Settled<'a> {
         Settled {
             curve: curve.closed(),
             days,
-            returns: days.returns(),
+            returns: days.returns(needs.sorted),
             trades,
             market,
-            market_returns: days.market_returns(),
-            against_market: days.against_market(),
+            market_returns: needs.market.then(|| days.market_returns()).flatten(),
+            against_market: if needs.market { days.against_market() } else { (None, None, None) },
             months: days.months(),
         }
     }
@@ -206,6 +215,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
     more("calmar", Group::Returns, Unit::Ratio, "cagr / max_drawdown_pct", |s| {
         s.cagr().and_then(|cagr| ratio(cagr, s.curve.deepest))
     })
+    .needs(Needs::DEEPEST)
     .source("Young, \"Calmar ratio: a smoother tool\", 1991 (here over the whole run)"),
     more(
         "omega",
@@ -222,6 +232,7 @@ pub const CATALOGUE: &[MetricInfo] = &[
         "the Sharpe ratio of returns per bar, annualised by the bars a year of this run has",
         |s| s.curve.sharpe_bar(),
     )
+    .needs(Needs::BAR_RETURNS)
     .source("Sharpe, \"The Sharpe ratio\", 1994"),
     more(
         "probabilistic_sharpe",
@@ -237,14 +248,16 @@ pub const CATALOGUE: &[MetricInfo] = &[
         Unit::Money,
         "largest distance of equity at a close from its highest value before, the balance first",
         |s| Some(s.curve.deepest_amount),
-    ),
+    )
+    .needs(Needs::DEEPEST),
     less(
         "max_drawdown_pct",
         Group::Drawdown,
         Unit::Fraction,
         "largest distance as a share of that highest value",
         |s| Some(s.curve.deepest),
-    ),
+    )
+    .needs(Needs::DEEPEST),
     less(
         "max_drawdown_duration",
         Group::Drawdown,
@@ -272,7 +285,8 @@ pub const CATALOGUE: &[MetricInfo] = &[
     }),
     more("recovery_factor", Group::Drawdown, Unit::Ratio, "total_pnl / max_drawdown", |s| {
         ratio(s.pnl(), s.curve.deepest_amount)
-    }),
+    })
+    .needs(Needs::DEEPEST),
     less(
         "ulcer_index",
         Group::Drawdown,
@@ -280,16 +294,20 @@ pub const CATALOGUE: &[MetricInfo] = &[
         "root mean square of the daily distance from the highest equity",
         |s| s.days.ulcer(),
     )
+    .needs(Needs::NOTHING)
     .source("Martin and McCann, \"The investor's guide to Fidelity funds\", 1989"),
     more("trades", Group::Trades, Unit::Count, "closed round trips, per entry and exit portion", |s| {
         count(s.trades.count)
-    }),
+    })
+    .needs(Needs::NOTHING),
     more("winning_trades", Group::Trades, Unit::Count, "those with net PnL > 0", |s| count(s.trades.winning)),
     less("losing_trades", Group::Trades, Unit::Count, "those with net PnL < 0", |s| count(s.trades.losing)),
-    more("long_trades", Group::Trades, Unit::Count, "those of the long side", |s| count(s.trades.long)),
+    more("long_trades", Group::Trades, Unit::Count, "those of the long side", |s| count(s.trades.long))
+        .needs(Needs::NOTHING),
     more("short_trades", Group::Trades, Unit::Count, "those of the short side", |s| {
         count(s.trades.count - s.trades.long)
-    }),
+    })
+    .needs(Needs::NOTHING),
     more("win_rate", Group::Trades, Unit::Fraction, "winning_trades / trades", |s| s.trades.win_rate()),
     more("profit_factor", Group::Trades, Unit::Ratio, "sum of winning net PnL / sum of losing, without sign", |s| {
         ratio(s.trades.won.to_f64(), -s.trades.lost.to_f64())
@@ -348,12 +366,15 @@ pub const CATALOGUE: &[MetricInfo] = &[
     more("tail_ratio", Group::Returns, Unit::Ratio, "95th percentile of daily returns / 5th, without signs", |s| {
         s.returns.tail_ratio()
     })
+    .needs(Needs::SORTED)
     .source("as empyrical"),
     more("var_95", Group::Returns, Unit::Fraction, "5th percentile of daily returns", |s| s.returns.quantile(0.05))
+        .needs(Needs::SORTED)
         .source("historical simulation, interpolated (Hyndman and Fan, 1996, type 7)"),
     more("cvar_95", Group::Returns, Unit::Fraction, "mean of the daily returns not above it", |s| {
         s.returns.tail_mean(0.05)
     })
+    .needs(Needs::SORTED)
     .source("Rockafellar and Uryasev, \"Optimization of conditional value-at-risk\", 2000"),
     more("skew", Group::Returns, Unit::Number, "third standardised moment of daily returns (population)", |s| {
         s.returns.skew
@@ -416,8 +437,10 @@ pub const CATALOGUE: &[MetricInfo] = &[
         "largest distance of the market's daily value from its highest, as a share of it",
         |s| s.days.market_drawdown(),
     ),
-    more("best_day", Group::Returns, Unit::Fraction, "largest daily return", |s| s.returns.sorted.last().copied()),
-    more("worst_day", Group::Returns, Unit::Fraction, "smallest daily return", |s| s.returns.sorted.first().copied()),
+    more("best_day", Group::Returns, Unit::Fraction, "largest daily return", |s| s.returns.sorted.last().copied())
+        .needs(Needs::SORTED),
+    more("worst_day", Group::Returns, Unit::Fraction, "smallest daily return", |s| s.returns.sorted.first().copied())
+        .needs(Needs::SORTED),
     more("best_month", Group::Returns, Unit::Fraction, "largest return of a calendar month", |s| s.months.0),
     more("worst_month", Group::Returns, Unit::Fraction, "smallest return of a calendar month", |s| s.months.1),
     less(
@@ -426,14 +449,16 @@ pub const CATALOGUE: &[MetricInfo] = &[
         Unit::Count,
         "fills that another order of the bar's extremes would not give",
         |s| count(s.trades.ambiguous),
-    ),
+    )
+    .needs(Needs::NOTHING),
     less(
         "rejected_orders",
         Group::Fills,
         Unit::Count,
         "orders that the account or the exchange's filters refused",
         |s| count(s.trades.rejected),
-    ),
+    )
+    .needs(Needs::NOTHING),
     more("bars", Group::Bars, Unit::Count, "bars with a row of equity", |s| count(s.curve.bars)),
     more("days", Group::Bars, Unit::Count, "UTC days with a bar", |s| count(s.days.len() as u64)),
 ];

@@ -13,8 +13,9 @@ pub(super) struct Days {
     days: Vec<i64>,
     /// The last equity of each.
     equity: Vec<f64>,
-    /// The last value of the market of each.
+    /// The last value of the market of each; empty where nobody asks for it.
     market: Vec<f64>,
+    with_market: bool,
     /// First microsecond after the open day.
     next: i64,
 }
@@ -59,8 +60,8 @@ pub(super) struct Returns {
 }
 
 impl Days {
-    pub(super) fn new(start: f64) -> Days {
-        Days { start, days: Vec::new(), equity: Vec::new(), market: Vec::new(), next: i64::MIN }
+    pub(super) fn new(start: f64, with_market: bool) -> Days {
+        Days { start, days: Vec::new(), equity: Vec::new(), market: Vec::new(), with_market, next: i64::MIN }
     }
 
     #[inline]
@@ -84,7 +85,9 @@ impl Days {
         let day = open_time.div_euclid(DAY);
         self.days.push(day);
         self.equity.push(self.start);
-        self.market.push(self.market.last().copied().unwrap_or(f64::NAN));
+        if self.with_market {
+            self.market.push(self.market.last().copied().unwrap_or(f64::NAN));
+        }
         self.next = (day + 1) * DAY;
     }
 
@@ -100,9 +103,10 @@ impl Days {
         self.days.len()
     }
 
-    /// Moments of the returns from day to day.
-    pub(super) fn returns(&self) -> Returns {
-        Returns::of(self.returns_in_order())
+    /// Moments of the returns from day to day, and the returns `sorted` where that is asked for.
+    pub(super) fn returns(&self, sorted: bool) -> Returns {
+        let values = self.returns_in_order();
+        if sorted { Returns::of(values) } else { Returns::moments(&values) }
     }
 
     /// Returns of the market between days, and the equity's over the same days.
@@ -185,7 +189,8 @@ impl Days {
     /// A row for each day.
     pub(super) fn rows(&self) -> Vec<DayRow> {
         let (mut before, mut market_before, mut peak) = (self.start, 1.0, self.start);
-        let days = self.days.iter().zip(&self.equity).zip(&self.market);
+        let markets = self.market.iter().copied().chain(std::iter::repeat(f64::NAN));
+        let days = self.days.iter().zip(&self.equity).zip(markets);
         days.map(|((day, equity), market)| {
             peak = f64::max(peak, *equity);
             let row = DayRow {
@@ -194,9 +199,9 @@ impl Days {
                 pnl: equity - before,
                 ret: Some(change(before, *equity)).filter(|ret| ret.is_finite()),
                 drawdown: ratio(peak - equity, peak),
-                market_ret: ratio(*market, market_before).map(|growth| growth - 1.0),
+                market_ret: ratio(market, market_before).map(|growth| growth - 1.0),
             };
-            (before, market_before) = (*equity, *market);
+            (before, market_before) = (*equity, market);
             row
         })
         .collect()

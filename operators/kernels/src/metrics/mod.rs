@@ -12,6 +12,7 @@
 
 mod accumulator;
 mod catalogue;
+mod choice;
 mod curve;
 mod days;
 mod monte_carlo;
@@ -26,6 +27,7 @@ mod variant;
 pub use accumulator::Metrics;
 pub(crate) use accumulator::{RoundTrip, Span};
 pub use catalogue::{CATALOGUE, Group, MetricInfo, Unit, metric_index};
+pub use choice::Choice;
 pub use days::DayRow;
 use days::quantile;
 pub use monte_carlo::{Distribution, MAX_SIMULATIONS, MonteCarlo, MonteCarloError, PERCENTILES};

@@ -96,20 +96,18 @@ impl Trades {
         }
         self.funding = self.funding.plus(row.funding)?;
         let held = row.fill_time.unwrap_or(row.time) - row.entry_fill_time.unwrap_or(row.entry_time);
-        self.closed(row.side, row.net, row.return_pct, row.bars, held)
+        self.count(row.side);
+        self.came_to(row.net, row.return_pct, row.bars, held)
     }
 
-    /// A round trip without funding, `held` microseconds long.
-    pub(super) fn closed(
-        &mut self,
-        side: Side,
-        net: Money,
-        percent: f64,
-        bars: u32,
-        held: i64,
-    ) -> Result<(), Overflow> {
+    /// A round trip, before what it came to.
+    pub(super) fn count(&mut self, side: Side) {
         self.count += 1;
         self.long += u64::from(side == Side::Long);
+    }
+
+    /// What the round trip that was counted last came to, without funding; it was `held` microseconds long.
+    pub(super) fn came_to(&mut self, net: Money, percent: f64, bars: u32, held: i64) -> Result<(), Overflow> {
         self.net = self.net.plus(net)?;
         self.bars += u64::from(bars);
         self.held[0] = self.held[0].saturating_add(held);

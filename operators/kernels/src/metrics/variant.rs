@@ -5,6 +5,7 @@
 //! values that the library itself gave (`tests/variants`).
 
 use super::catalogue::Settled;
+use super::choice::Needs;
 use super::days::Returns;
 use super::{Metrics, Variant, annual_return, normal_quantile, omega, ratio, sharpe, sortino, volatility};
 
@@ -41,7 +42,7 @@ impl Metrics {
     /// What the library of this variant gives; the whole catalogue for the house's own.
     pub fn variant_values(&self, variant: Variant) -> Vec<Named> {
         let run = self.settled();
-        let settled = Settled::new(&run.curve, &run.days, &run.trades, f64::NAN);
+        let settled = Settled::new(&run.curve, &run.days, &run.trades, f64::NAN, Needs::EVERYTHING);
         let returns = run.days.returns_in_order();
         match variant {
             Variant::Candleflow => super::CATALOGUE.iter().map(|metric| metric.name).zip(self.values()).collect(),

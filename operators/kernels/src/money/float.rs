@@ -4,6 +4,8 @@ use super::{Divisor, Money, Ratio, SCALE};
 
 /// `5^18`; with `2^18` it makes the scale.
 const FIVES: Divisor = Divisor::new(3_814_697_265_625);
+/// `2^105 / 5^18`, rounded down: 64 bits.
+const FIFTH: u64 = ((1_u128 << 105) / 3_814_697_265_625) as u64;
 const MANTISSA_BITS: u32 = 52;
 
 impl Money {
@@ -72,14 +74,25 @@ fn scaled_to_f64(units: i128) -> f64 {
         magnitude as u64 as f64 / SCALE as f64 // both exact: one rounding
     } else {
         let shift = magnitude.leading_zeros();
-        let (quotient, rest) = FIVES.divide(magnitude << shift);
-        // At least 86 bits: the first 62 or 63, the last of them standing for all that follow, so that the cast
-        // rounds once.
-        let (high, low) = ((quotient >> 24) as i64, quotient as u32 & 0xff_ffff);
-        let sticky = high | i64::from(rest != 0 || low != 0);
-        sticky as f64 * power_of_two(6 - shift as i32)
+        let shifted = magnitude << shift;
+        let estimate = ((u128::from((shifted >> 64) as u64) * u128::from(FIFTH)) >> 64) as u64 >> 1;
+        // 62 or 63 bits, and what they stand for is less than two more: where the 9 or 10 that a float has not are not
+        // near a half, it rounds as they do.
+        let beyond = (estimate >> 62) + 9;
+        let near = (estimate & ((1 << beyond) - 1)).abs_diff(1 << (beyond - 1)) < 4;
+        if near { divided(shifted, shift) } else { estimate as i64 as f64 * power_of_two(6 - shift as i32) }
     };
     if units < 0 { -value } else { value }
+}
+
+/// The float nearest to `shifted * 2^-shift / SCALE`, of a number whose highest bit is set.
+#[cold]
+fn divided(shifted: u128, shift: u32) -> f64 {
+    let (quotient, rest) = FIVES.divide(shifted);
+    // At least 86 bits: the first 62 or 63, the last of them standing for all that follow, so that the cast rounds once.
+    let (high, low) = ((quotient >> 24) as i64, quotient as u32 & 0xff_ffff);
+    let sticky = high | i64::from(rest != 0 || low != 0);
+    sticky as f64 * power_of_two(6 - shift as i32)
 }
 
 /// `2^exponent` for exponents of normal floats.

@@ -14,6 +14,20 @@ impl Money {
         }
     }
 
+    /// [`cost_at`](Self::cost_at) and [`short_fee_at`](Self::short_fee_at), of one product.
+    #[inline]
+    pub(crate) fn cost_and_short_fee_at(self, price: i64, rate: u64) -> Result<(Money, Money), Overflow> {
+        // Most quantities and prices are numbers of 64 bits, whose product needs no check.
+        if let (Ok(quantity), Ok(short)) = (u64::try_from(self.0), u64::try_from(price)) {
+            let product = u128::from(quantity) * u128::from(short);
+            if let Some(charged) = product.checked_mul(u128::from(rate)) {
+                let cost = signed(Some(Divisor::PRICE.round(product)), false)?;
+                return Ok((Money(cost), Money(signed(Some(Divisor::PRICE_SQUARED.round(charged)), false)?)));
+            }
+        }
+        Ok((self.cost_at(price)?, self.short_fee_at(price, rate)?))
+    }
+
     /// [`fee_at`](Self::fee_at) of a rate with at most 8 decimals, scaled by 1e8.
     #[inline]
     pub(crate) fn short_fee_at(self, price: i64, rate: u64) -> Result<Money, Overflow> {

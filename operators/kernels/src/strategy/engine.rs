@@ -124,9 +124,10 @@ impl Engine {
 
     /// The next bar of an account of one symbol.
     pub fn bar(&mut self, row: &Row<'_>, rules: &mut dyn Rules, out: &mut Events) -> Result<EquityRow, EngineError> {
-        match self.quiet_bar(row)? {
-            Some(equity) => Ok(equity),
-            None => self.step(&[Some(*row)], rules, out),
+        if self.is_quiet(row)? {
+            Ok(self.equity_row(row.bar.open_time, row.bar.time))
+        } else {
+            self.step(&[Some(*row)], rules, out)
         }
     }
 
@@ -347,6 +348,7 @@ impl Engine {
         self.enter_market(trading, Some(Moment::Close), out)
     }
 
+    #[inline]
     pub(super) fn equity_row(&mut self, open_time: i64, time: i64) -> EquityRow {
         let exposed = self.books.iter().any(|book| book.exposed);
         let equity = self.account.closing_equity();

@@ -6,18 +6,18 @@
 use super::bar::Row;
 use super::book::Book;
 use super::engine::{Engine, EngineError};
-use super::events::EquityRow;
 use super::spec::{Expr, MarginMode, Path, PyramidExits};
 use super::{Side, Spec};
 use crate::money::{Money, Ratio};
 
 impl Engine {
-    /// The row of a quiet bar of an account of one symbol; `None` where the steps must decide.
-    pub(super) fn quiet_bar(&mut self, row: &Row<'_>) -> Result<Option<EquityRow>, EngineError> {
-        let [book] = self.books.as_slice() else { return Ok(None) };
+    /// Takes a quiet bar of an account of one symbol; `false` where the steps must decide.
+    #[inline]
+    pub(super) fn is_quiet(&mut self, row: &Row<'_>) -> Result<bool, EngineError> {
+        let [book] = self.books.as_slice() else { return Ok(false) };
         let quiet = self.quiet.is_some() && book.orders.is_empty() && row.funding.is_empty();
         if !quiet || self.hears_something(row.columns) {
-            return Ok(None);
+            return Ok(false);
         }
         if let Some(position) = &book.position {
             let (side, low, high) = (position.side, Money::from_price(row.bar.low), Money::from_price(row.bar.high));
@@ -31,13 +31,13 @@ impl Engine {
                     && levels.targets.iter().all(|target| !side.target_reached(target.price, best, false))
             });
             if !out_of_reach || self.liquidates() {
-                return Ok(None);
+                return Ok(false);
             }
         }
         // Ruin is for the steps to see.
         self.account.marks[0].close = row.bar.close_f64;
         if self.account.closing_equity() <= 0.0 {
-            return Ok(None);
+            return Ok(false);
         }
         let book = &mut self.books[0];
         book.begin(&row.bar, &self.spec, &self.symbols[0].filters)?;
@@ -47,7 +47,7 @@ impl Engine {
         let without = self.spec.fills.path == Path::Detail && row.detail.is_none_or(<[_]>::is_empty);
         book.without_detail += u64::from(without && book.position.is_some() && !book.bar.waits);
         hold(book);
-        Ok(Some(self.equity_row(row.bar.open_time, row.bar.time)))
+        Ok(true)
     }
 
     /// Whether a rule that could act is true.

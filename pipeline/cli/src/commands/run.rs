@@ -7,6 +7,7 @@ use crate::{
     talk::{Work, say},
     wiring::{self, research::Study, run},
 };
+use candleflow_kernels::metrics::Choice;
 use candleflow_schema::time;
 use std::{
     process::ExitCode,
@@ -14,10 +15,12 @@ use std::{
 };
 
 pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let mut compared = None;
     if let Some(number) = args.sweep_set {
         let study = Study::open(&args.file, &args.set, &args.symbols)?;
         say(&format!("set {number}: {}", study.named(number)));
         args.set.extend(study.overrides(number)?);
+        compared = Some(study.sweep.metrics).filter(|metrics| *metrics != Choice::ALL);
         args.warmup = Some(study.warmup.map_or("all".to_owned(), |bars| bars.to_string()));
     }
     let prepared = run::prepare(&args.file, &args.set, &args.symbols)?;
@@ -40,6 +43,7 @@ pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Resul
     } else {
         run::over_history(&prepared, &lake, &args, cancel).await?
     };
+    let report = report.compared(compared)?;
     if let Some(file) = &args.report {
         report.write_page(file)?;
     }

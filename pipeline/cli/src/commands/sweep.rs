@@ -2,6 +2,7 @@
 
 use crate::{
     args::{Format, SweepArgs},
+    exit::usage,
     settings::Settings,
     talk::{print, say},
     wiring::{
@@ -17,6 +18,13 @@ pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Resul
     research::check_metric("--by", &args.by)?;
     let (threads, memory) = args.sets.machine()?;
     let study = Study::open(&args.file, &args.sets.set, &args.sets.symbols)?;
+    let metrics = study.sweep.metrics;
+    if !metrics.names().any(|name| name == args.by) {
+        let names = metrics.names().collect::<Vec<_>>().join(", ");
+        let text =
+            format!("--by {}: the sweep computes only {names}: give one of these, or add it to sweep.metrics", args.by);
+        return Err(usage(text));
+    }
     let lake = wiring::lake(settings)?;
     let cancel = wiring::interrupt();
     announce(&study.prepared);

@@ -10,12 +10,12 @@ use arrow::{
     datatypes::Float64Type,
 };
 use candleflow_kernels::{
-    metrics::{CATALOGUE, metric_index},
+    metrics::{CATALOGUE, Choice, metric_index},
     strategy::FillAt,
 };
 use candleflow_report::{Facts, Story, Width, page, text};
-use candleflow_runtime::Outcome;
-use candleflow_schema::time;
+use candleflow_runtime::{Outcome, last::only, outlets::metrics_digest};
+use candleflow_schema::{digest::Digest, time};
 use serde_json::json;
 use std::{io::IsTerminal, path::Path, time::Duration};
 
@@ -30,6 +30,8 @@ pub(crate) struct Report {
     facts: Facts,
     story: Option<Story>,
     elapsed: Duration,
+    /// The digest of the metrics that its sweep computes, where these are not all.
+    of_set: Option<Digest>,
 }
 
 impl Report {
@@ -62,7 +64,13 @@ impl Report {
             set: prepared.overrides.params.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         };
         facts.warnings.extend(cautions(prepared, &facts));
-        Self { outcome, facts, story, elapsed }
+        Self { outcome, facts, story, elapsed, of_set: None }
+    }
+
+    /// A set of a sweep that computes only these metrics: with the digest that the set has there.
+    pub(crate) fn compared(self, choice: Option<Choice>) -> anyhow::Result<Self> {
+        let rows = choice.zip(self.outcome.metrics.as_ref()).map(|(choice, rows)| only(rows, choice)).transpose()?;
+        Ok(Self { of_set: rows.as_ref().map(metrics_digest).transpose()?, ..self })
     }
 
     /// Prints it: what was found on stdout, warnings first; how long it took on stderr.
@@ -83,6 +91,9 @@ impl Report {
         self.show_chains(chains)?;
         if let Some(id) = &self.facts.run_id {
             print(&format!("run     {id}"))?;
+        }
+        if let Some(digest) = &self.of_set {
+            print(&format!("set     {digest}"))?;
         }
         print(&format!("digest  {}", self.outcome.digest))?;
         let seconds = self.elapsed.as_secs_f64();
@@ -114,6 +125,7 @@ impl Report {
         let value = json!({
             "run_id": self.facts.run_id,
             "digest": self.outcome.digest.to_string(),
+            "set": self.of_set.as_ref().map(ToString::to_string),
             "rows": self.outcome.rows,
             "bars": self.outcome.bars,
             "dropped": self.outcome.dropped,

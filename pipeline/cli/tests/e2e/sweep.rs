@@ -108,6 +108,39 @@ fn a_set_run_alone_has_the_digest_that_it_had_in_the_sweep() {
     }
 }
 
+/// The sets of a sweep over a range: number, digest, and what a query asks of them.
+fn sets_of(home: &Home, name: &str, range: &[&str], columns: &str) -> Vec<Vec<String>> {
+    let sweep = home.run(&[&["sweep", name], range].concat()).good();
+    let run = sweep.value("run");
+    ask(home, &format!("select \"set\", view, digest, {columns} from metrics where run_id = '{run}' order by 1, 2"))
+}
+
+#[test]
+fn chosen_metrics_are_what_they_are_among_all_and_the_others_are_not_there() {
+    let Some(home) = home_with_bars() else { return };
+    let range = ["--from", "2021-04-23", "--to", "2021-04-24T12:00"];
+    let chosen = "total_return, sharpe, max_drawdown_pct, trades, skew";
+    for (name, text) in [("lean.yaml", LEAN), ("flip.yaml", FLIP), ("full.yaml", FULL)] {
+        home.write(name, text);
+        let all = sets_of(&home, name, &range, chosen);
+        let few = text.replace("sweep: {", "sweep: { metrics: [trades, total_return, sharpe, max_drawdown_pct],");
+        home.write(name, &few);
+        let some = sets_of(&home, name, &range, &format!("{chosen}, sortino, win_rate, ambiguous_fills"));
+        let values = |rows: &[Vec<String>]| rows.iter().map(|row| [&row[..2], &row[3..8]].concat()).collect::<Vec<_>>();
+        assert_eq!(values(&some), values(&all), "{name}");
+        assert!(some.iter().all(|row| row[8..].concat().is_empty()), "{name}: {:?}", some[0]);
+        for row in some.iter().filter(|row| row[1] == "mark").step_by(7) {
+            let alone = home.run(&[&["run", name, "--sweep-set", &row[0], "--dry"], &range[..]].concat()).good();
+            assert_eq!(alone.value("set"), row[2], "{name}, set {}", row[0]);
+        }
+    }
+    let refused = home.run(&["sweep", "lean.yaml", "--by", "sortino"]);
+    assert!(
+        refused.code == 2 && refused.err.contains("--by sortino: the sweep computes only total_return, sharpe"),
+        "{refused:?}"
+    );
+}
+
 /// Minutes of a made-up market.
 fn made_up(minutes: i64, price: impl Fn(i64) -> i64, volume: impl Fn(i64) -> i64) -> Home {
     let home = Home::new();

@@ -9,6 +9,11 @@ pub static SWEEP: Block = block(
         must("grid", Holds::Grid, "Parameters, each with a list of values or { from, to, step }."),
         may("where", Holds::Expression, "Which sets are run, over parameters: `$fast < $slow`; without it all."),
         may("random", Holds::Block(&RANDOM), "Draws some of these sets instead of running all."),
+        may(
+            "metrics",
+            Holds::Words,
+            "The metrics that are computed of each set; without it all. Fewer are faster: [total_return, sharpe, max_drawdown_pct, trades].",
+        ),
     ],
 );
 

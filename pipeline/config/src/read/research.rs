@@ -8,6 +8,7 @@ use crate::{
     node::{Key, Kind, Node},
     research::{Axis, Drawn, MonteCarlo, Random, Range, Research, Sweep, Values, WalkForward},
 };
+use candleflow_kernels::metrics::{CATALOGUE, Choice, metric_index};
 use candleflow_schema::Micros;
 use std::collections::BTreeMap;
 
@@ -48,7 +49,29 @@ impl Reader {
             let seed = random.get("seed").and_then(|n| self.whole(n, "seed", 0, u64::MAX));
             Some(Random { sets: sets?, seed: seed? })
         });
-        Some(Sweep { place: node.place, axes, filter, random })
+        let metrics = entries.get("metrics").map_or(Some(Choice::ALL), |n| self.metrics(n));
+        Some(Sweep { place: node.place, axes, filter, random, metrics: metrics? })
+    }
+
+    /// Names of metrics; a Sharpe ratio comes with what tells how much of it is luck.
+    fn metrics(&mut self, node: &Node) -> Option<Choice> {
+        let Kind::Seq(items) = &node.kind else {
+            let text = format!("metrics: expected a list such as [total_return, sharpe], found {}", node.describe());
+            self.errors.add(node.place, text);
+            return None;
+        };
+        if items.is_empty() {
+            self.errors.add(node.place, "metrics: name at least one, or leave the key out: then all are computed");
+            return None;
+        }
+        let words: Vec<_> = items.iter().filter_map(|n| self.word(n, "metrics")).collect();
+        for word in words.iter().filter(|word| metric_index(&word.value).is_none()) {
+            let hint = nearest(&word.value, CATALOGUE.iter().map(|metric| metric.name));
+            self.errors.add(word.place, format!("metrics: there is no metric '{}'{hint}", word.value));
+        }
+        let names = || words.iter().map(|word| word.value.as_str());
+        let with = if names().any(|name| name == "sharpe") { &["days", "skew", "kurtosis"][..] } else { &[] };
+        Choice::of(names().chain(with.iter().copied())).ok()
     }
 
     fn grid(&mut self, node: &Node, params: &Params) -> Vec<Axis> {

@@ -77,6 +77,17 @@ fn two_spellings_of_a_sweep_are_one_and_other_values_are_another() {
 }
 
 #[test]
+fn a_sweep_computes_the_metrics_that_it_names() {
+    let of = |metrics: &str| sweep(&format!("sweep: {{ grid: {{ fast: [1, 2] }}{metrics} }}"));
+    assert_eq!(of("").metrics, Choice::ALL);
+    assert_eq!(of(", metrics: [trades, total_return]").metrics.names().collect::<Vec<_>>(), ["total_return", "trades"]);
+    let sharpe = of(", metrics: [sharpe]");
+    assert_eq!(sharpe.metrics.names().collect::<Vec<_>>(), ["sharpe", "skew", "kurtosis", "days"]);
+    assert_eq!(of(", metrics: [trades, sharpe]").canonical(), of(", metrics: [sharpe, trades]").canonical());
+    assert_ne!(sharpe.canonical(), of("").canonical());
+}
+
+#[test]
 fn a_huge_grid_is_only_counted() {
     let axis = "{ from: 1, to: 1000000, step: 1 }";
     assert_eq!(sweep(&format!("sweep: {{ grid: {{ fast: {axis}, slow: {axis} }} }}")).size(), 1_000_000_000_000);
@@ -99,6 +110,9 @@ fn mistakes_are_told_with_what_to_write() {
             "sweep: { grid: { fast: [1] }, random: { sets: 0, seed: 1 } }",
             "sets: expected a whole number from 1, found 0",
         ),
+        ("sweep: { grid: { fast: [1] }, metrics: [sharp] }", "there is no metric 'sharp', did you mean 'sharpe'?"),
+        ("sweep: { grid: { fast: [1] }, metrics: [] }", "name at least one"),
+        ("sweep: { grid: { fast: [1] }, metrics: sharpe }", "expected a list such as [total_return, sharpe]"),
         ("sweep: { grid: { fast: [1] }, random: { sets: 5 } }", "random lacks the key 'seed'"),
         ("walk_forward: { train: 90d, test: 30d, choose: sharpe }", "add sweep: { grid: { ... } }"),
         (

@@ -1,9 +1,18 @@
 //! One set on its way through time.
 
 use super::{End, Found, PassSet, rounds::Round};
-use crate::{Last, RunError, last::metrics_rows, outlets::metrics_digest, sweep::Failed, tail::ACCOUNT};
+use crate::{
+    Last, RunError,
+    last::{metrics_rows, only},
+    outlets::metrics_digest,
+    sweep::Failed,
+    tail::ACCOUNT,
+};
 use arrow::array::ArrayRef;
-use candleflow_kernels::strategy::{EngineError, Goes, Market, Walk};
+use candleflow_kernels::{
+    metrics::Choice,
+    strategy::{EngineError, Goes, Market, Walk},
+};
 use candleflow_schema::Micros;
 use candleflow_stream::{
     Emit, Notes, OperatorError, Portfolio,
@@ -19,16 +28,18 @@ pub(super) struct SetState {
     account: Option<Portfolio>,
     notes: Notes,
     ends: bool,
+    /// The metrics that are wanted.
+    choice: Choice,
     /// How far the fast path is; `None` for a set that is not on it, or not any more.
     walk: Option<Walk>,
 }
 
 impl SetState {
-    pub(super) fn new(set: PassSet) -> Self {
+    pub(super) fn new(set: PassSet, choice: Choice) -> Self {
         let PassSet { number, keys, account, last, ends } = set;
         let account = account.map(Portfolio::without_rows);
-        let mut state = SetState { number, keys, last, account, notes: Notes::default(), ends, walk: None };
-        state.walk = state.lean().map(|rules| rules.lean.walk());
+        let mut state = SetState { number, keys, last, account, notes: Notes::default(), ends, choice, walk: None };
+        state.walk = state.lean().map(|rules| rules.lean.walk(choice));
         state
     }
 
@@ -144,7 +155,7 @@ impl SetState {
                 (metrics_rows(&[("mark", values), ("closed", closed)])?, blocks)
             }
             (Some(_), None) => return Ok(Err(self.number)),
-            (None, _) => (self.last.rows()?, self.last.metrics().return_blocks(range.0, range.1)),
+            (None, _) => (only(&self.last.rows()?, self.choice)?, self.last.metrics().return_blocks(range.0, range.1)),
         };
         let digest = metrics_digest(&metrics)?;
         let ends = self.last.cash().filter(|_| self.ends);

@@ -2,6 +2,8 @@
 //!
 //! Where two codes are equal, the values themselves decide; so does whoever has a NaN.
 
+use std::cmp::Ordering;
+
 use super::Stood;
 use super::signals::Compared;
 
@@ -61,6 +63,7 @@ impl Coded {
             let whole = bars.len() == 64 && by_codes;
             let now = match if whole { compare(x, y) } else { (0, true) } {
                 (above, false) => Compared { above, below: !above, equal: 0 },
+                (above, true) if whole => decided(above, x, y, (&first[bars.clone()], &second[bars.clone()])),
                 _ => Compared::of(&first[bars.clone()], &second[bars.clone()]),
             };
             let (up, down) = stood.crossings(now, bars.len());
@@ -76,6 +79,42 @@ fn encode(values: &[f64], codes: &mut [i16], low: f64, scale: f64) {
     }
 }
 
+/// Of 64 bars, some of whose codes are equal: there the values decide, elsewhere the codes have.
+fn decided(above: u64, a: &[i16; 64], b: &[i16; 64], (first, second): (&[f64], &[f64])) -> Compared {
+    let mut found = Compared { above, below: !above, equal: 0 };
+    let mut tied = ties(a, b);
+    while tied != 0 {
+        let (bar, bit) = (tied.trailing_zeros() as usize, tied & tied.wrapping_neg());
+        tied ^= bit;
+        found.below &= !bit;
+        let to = match first[bar].total_cmp(&second[bar]) {
+            _ if first[bar] == second[bar] => &mut found.equal,
+            Ordering::Greater => &mut found.above,
+            _ => &mut found.below,
+        };
+        *to |= bit;
+    }
+    found
+}
+
+/// Of 64 bars: where codes are equal.
+fn ties(a: &[i16; 64], b: &[i16; 64]) -> u64 {
+    let equal: [u8; 64] = std::array::from_fn(|bar| if a[bar] == b[bar] { 0xff } else { 0 });
+    packed(&equal)
+}
+
+/// A bit of each byte, which are all ones or all zeros.
+#[inline]
+fn packed(bytes: &[u8; 64]) -> u64 {
+    let mut word = 0;
+    for (place, bytes) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        // Byte i is reduced to bit i; the product adds all bytes up in the highest one.
+        let bits = (u64::from_le_bytes(*bytes) & 0x8040_2010_0804_0201).wrapping_mul(0x0101_0101_0101_0101) >> 56;
+        word |= bits << (8 * place);
+    }
+    word
+}
+
 /// Of 64 bars: where the first code is larger, and whether two are equal anywhere.
 #[inline]
 fn compare(a: &[i16; 64], b: &[i16; 64]) -> (u64, bool) {
@@ -84,13 +123,7 @@ fn compare(a: &[i16; 64], b: &[i16; 64]) -> (u64, bool) {
         above[bar] = if a[bar] > b[bar] { 0xff } else { 0 };
         equal |= if a[bar] == b[bar] { -1 } else { 0 };
     }
-    let mut word = 0;
-    for (place, bytes) in above.as_chunks::<8>().0.iter().enumerate() {
-        // Byte i is reduced to bit i; the product adds all bytes up in the highest one.
-        let bits = (u64::from_le_bytes(*bytes) & 0x8040_2010_0804_0201).wrapping_mul(0x0101_0101_0101_0101) >> 56;
-        word |= bits << (8 * place);
-    }
-    (word, equal != 0)
+    (packed(&above), equal != 0)
 }
 
 /// The least and the largest value; not finite where one of them is not.

@@ -134,14 +134,15 @@ impl Terms {
         money.max(Money::ZERO).per_down(&self.with_fee)
     }
 
+    /// What a quantity costs, and its fee.
     #[inline]
-    fn fee(&self, qty: Money, price: Price, fixed: Money) -> Result<Money, Overflow> {
-        let fee = match (price, self.short_rate) {
-            (Price::Open(price), Some(rate)) => qty.short_fee_at(price, rate)?,
-            (Price::Open(price), None) => qty.fee_at(price, self.rate)?,
-            (Price::Slipped(price), _) => price.times_share(qty, self.rate)?,
+    fn cost_and_fee(&self, qty: Money, price: Price, fixed: Money) -> Result<(Money, Money), Overflow> {
+        let (cost, fee) = match (price, self.short_rate) {
+            (Price::Open(price), Some(rate)) => qty.cost_and_short_fee_at(price, rate)?,
+            (Price::Open(at), None) => (price.cost(qty)?, qty.fee_at(at, self.rate)?),
+            (Price::Slipped(at), _) => (price.cost(qty)?, at.times_share(qty, self.rate)?),
         };
-        if fixed.is_zero() { Ok(fee) } else { fee.plus(fixed) }
+        Ok((cost, if fixed.is_zero() { fee } else { fee.plus(fixed)? }))
     }
 
     #[inline]
@@ -176,8 +177,7 @@ impl Account {
         let mut qty = terms.on_step(wanted.min(most));
         let (mut cost, mut fee) = (Money::ZERO, Money::ZERO);
         while qty > Money::ZERO {
-            cost = price.cost(qty)?;
-            fee = terms.fee(qty, price, fixed)?;
+            (cost, fee) = terms.cost_and_fee(qty, price, fixed)?;
             let missing = cost.plus(fee)?.minus(cash)?;
             if missing <= Money::ZERO {
                 break;
@@ -201,8 +201,7 @@ impl Account {
     pub(super) fn leave(&mut self, terms: &Terms, open: i64) -> Result<Option<Left>, Overflow> {
         let Some(held) = self.held.take() else { return Ok(None) };
         let price = terms.price(open, held.side == Side::Short, false)?;
-        let proceeds = price.cost(held.qty)?;
-        let fee = terms.fee(held.qty, price, terms.fixed)?;
+        let (proceeds, fee) = terms.cost_and_fee(held.qty, price, terms.fixed)?;
         self.cash = self.cash.plus(held.side.signed(proceeds))?.minus(fee)?;
         let gross = held.side.signed(proceeds.minus(held.cost)?);
         let net = gross.minus(held.fee.plus(fee)?)?;

@@ -8,7 +8,7 @@ use super::Market;
 use super::hearing::{Hearing, Rule};
 use super::ledger::{Terms, Wanted};
 use super::walk::Goes;
-use crate::metrics::Metrics;
+use crate::metrics::{Choice, Metrics};
 use crate::money::{Divisor, Money, Ratio, SCALE};
 
 /// A strategy of the fast path.
@@ -99,7 +99,7 @@ impl Lean {
 
     /// All metrics of a run; `None` where it is for the engine.
     pub fn run(&self, market: &Market<'_>, hearing: &Hearing) -> Result<Option<LeanRun>, EngineError> {
-        let mut walk = self.walk();
+        let mut walk = self.walk(Choice::ALL);
         match walk.advance(self, market, hearing)? {
             Goes::On => walk.finish(self, market),
             Goes::ToEngine => Ok(None),

@@ -1,7 +1,7 @@
 //! The fast path is the engine: the same metrics, bit for bit.
 
 use super::*;
-use crate::metrics::{CATALOGUE, Metrics, metric_index};
+use crate::metrics::{CATALOGUE, Choice, Metrics, metric_index};
 use crate::money::{Money, Ratio};
 use crate::strategy::*;
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ fn compared(spec: &Spec, symbol: &SymbolSpec, bars: &[Heard], cut: usize) -> Res
     let market = Market::new(&inputs(bars)).unwrap();
     let run = lean.run(&market, &hearing(&lean, bars)).unwrap();
     // Piece by piece, the market growing with the walk, it is the same.
-    let (mut grown, mut walk, mut goes) = (Market::default(), lean.walk(), Goes::On);
+    let (mut grown, mut walk, mut goes) = (Market::default(), lean.walk(Choice::ALL), Goes::On);
     for (place, bars) in bars.chunks(cut).enumerate() {
         grown.extend(&inputs(bars)).unwrap();
         let mut pieces = Hearing::default();
@@ -201,6 +201,37 @@ proptest! {
                         assert_eq!((bit(up), bit(down)), expected, "bar {bar} of {pair:?}");
                     }
                 });
+            }
+        }
+    }
+
+    /// Whatever else is computed or left out, a metric has the same bits, in both views.
+    #[test]
+    fn a_chosen_metric_is_what_it_is_among_all(
+        (spec, symbol) in strategy(), bars in market(-300..300), others in prop::collection::vec(0..CATALOGUE.len(), 0..4),
+    ) {
+        let lean = Lean::of(&spec, &symbol).unwrap();
+        let market = Market::new(&inputs(&bars)).unwrap();
+        let hearing = hearing(&lean, &bars);
+        let run = |choice: Choice| {
+            let mut walk = lean.walk(choice);
+            let goes = walk.advance(&lean, &market, &hearing).unwrap();
+            let run = if goes == Goes::On { walk.finish(&lean, &market).unwrap() } else { None };
+            run.map(|run| {
+                let closed = run.closed.as_ref().map_or_else(|| run.metrics.values(), Metrics::values);
+                ([bits(&run.metrics.values()), bits(&closed)], run.metrics.daily(), run.end)
+            })
+        };
+        let Some((all, days, end)) = run(Choice::ALL) else { return Ok(()) };
+        for metric in 0..CATALOGUE.len() {
+            let chosen: Vec<usize> = others.iter().copied().chain([metric]).collect();
+            let (views, own_days, own_end) = run(Choice::of(chosen.iter().map(|at| CATALOGUE[*at].name)).unwrap()).unwrap();
+            prop_assert_eq!((&own_days, own_end), (&days, end));
+            for (own, all) in views.iter().zip(&all) {
+                for (place, value) in own.iter().enumerate() {
+                    let expected = if chosen.contains(&place) { all[place] } else { None };
+                    prop_assert_eq!(*value, expected, "{} of {:?}", CATALOGUE[place].name, chosen);
+                }
             }
         }
     }

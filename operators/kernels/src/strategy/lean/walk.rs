@@ -16,7 +16,7 @@ use super::super::{EngineError, Side};
 use super::hearing::{Hearing, Leaving};
 use super::ledger::{Account, Left, When};
 use super::{Lean, LeanRun, Market};
-use crate::metrics::{Metrics, RoundTrip, Span};
+use crate::metrics::{Choice, Metrics, RoundTrip, Span};
 use crate::money::Money;
 
 /// How far a run is, what it holds, and what it came to.
@@ -56,8 +56,8 @@ pub enum Goes {
 }
 
 impl Lean {
-    /// A run before its first bar.
-    pub fn walk(&self) -> Walk {
+    /// A run before its first bar, of which these metrics are read in the end.
+    pub fn walk(&self, choice: Choice) -> Walk {
         Walk {
             account: Account { cash: self.balance, held: None },
             phase: Phase::Flat,
@@ -65,7 +65,7 @@ impl Lean {
             at: 0,
             day: 0,
             left: 0,
-            metrics: Metrics::new(&[self.balance], 1),
+            metrics: Metrics::choosing(self.balance, choice),
         }
     }
 }
@@ -240,7 +240,7 @@ fn trip(left: Left, at: usize, held: i64) -> RoundTrip {
     RoundTrip {
         side: left.held.side,
         net: left.net,
-        percent: left.net.to_f64() / left.held.cost.to_f64(),
+        cost: left.held.cost,
         bars: (at - left.held.bar) as u32,
         held,
         proceeds: left.proceeds,

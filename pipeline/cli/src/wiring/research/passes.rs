@@ -12,7 +12,11 @@ use crate::{
 use anyhow::Context;
 use candleflow_config::Document;
 use candleflow_engine::{Binding, Gathering, Statics};
-use candleflow_kernels::{metrics::Metrics, money::Money, strategy::AtEnd};
+use candleflow_kernels::{
+    metrics::{Choice, Metrics},
+    money::Money,
+    strategy::AtEnd,
+};
 use candleflow_lake::Lake;
 use candleflow_runtime::{
     Last,
@@ -42,6 +46,8 @@ pub(super) struct Passes<'a> {
     pub(super) bars: &'a Bars,
     /// The exchange's filters, and funding.
     pub(super) statics: Arc<Statics>,
+    /// The metrics that are wanted of each set.
+    pub(super) choice: Choice,
     /// Sets at the same time.
     pub(super) threads: usize,
     /// Bytes that sets may take.
@@ -144,7 +150,8 @@ impl Passes<'_> {
         };
         let keys = self.keys(&mut sets, window, false, closing).await?;
         let progress = |_| ();
-        let run = Pass { from: window.from, threads: 1, progress: &progress, cancel: self.cancel.clone() };
+        let (choice, cancel) = (Choice::ALL, self.cancel.clone());
+        let run = Pass { from: window.from, threads: 1, progress: &progress, choice, cancel };
         pass(keys, sets, &run).await?.found.pop().context("one set was run")
     }
 
@@ -163,7 +170,8 @@ impl Passes<'_> {
         };
         let mut sets: Vec<PassSet> = numbers.iter().map(set).collect();
         let keys = self.keys(&mut sets, window, lean, |_| Cow::Borrowed(document)).await?;
-        let run = Pass { from: window.from, threads: self.threads, progress, cancel: self.cancel.clone() };
+        let (threads, choice, cancel) = (self.threads, self.choice, self.cancel.clone());
+        let run = Pass { from: window.from, threads, progress, choice, cancel };
         Ok(pass(keys, sets, &run).await?)
     }
 

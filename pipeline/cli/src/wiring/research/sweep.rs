@@ -77,7 +77,8 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
         None => Tables::now(&study.prepared, lake, None).await?,
     };
     let statics = said(study, lake, &tables).await?;
-    let passes = Passes { study, lake, bars: &bars, statics, threads: wish.threads, memory: wish.memory, cancel };
+    let (choice, threads, memory) = (study.sweep.metrics, wish.threads, wish.memory);
+    let passes = Passes { study, lake, bars: &bars, statics, choice, threads, memory, cancel };
     passes.fit(window)?;
     let header = match wish.resume {
         Some(_) => header,

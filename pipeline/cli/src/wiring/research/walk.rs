@@ -28,7 +28,7 @@ use arrow::{
 };
 use candleflow_config::research::WalkForward;
 use candleflow_kernels::{
-    metrics::{Metrics, metric_index},
+    metrics::{Choice, Metrics, metric_index},
     money::Money,
 };
 use candleflow_lake::{KLINES_TABLE, Lake};
@@ -90,7 +90,9 @@ pub(crate) async fn walk(
     let mut pinned = tables.files;
     pinned.insert(KLINES_TABLE.to_owned(), files.as_ref().clone());
     lake.pin(&header.run_id, &pinned).await?;
-    let passes = Passes { study, lake, bars: &bars, statics, threads, memory, cancel };
+    // The train windows are read for nothing but what chooses.
+    let choice = Choice::of([walk.choose.value.as_str()]).unwrap_or(Choice::ALL);
+    let passes = Passes { study, lake, bars: &bars, statics, choice, threads, memory, cancel };
     let (steps, end) = go(&passes, steps, walk).await?;
     let Some(end) = end else {
         return Err(usage(
