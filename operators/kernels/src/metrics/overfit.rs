@@ -36,8 +36,12 @@ impl ReturnBlock {
         }
     }
 
-    /// The Sharpe ratio of its returns, not annualised; what has none is worse than everything.
+    /// The Sharpe ratio of its returns, not annualised. Returns of nothing, as of a set that does not trade, are worth 0:
+    /// better than a loss, worse than a gain. What has no returns, or no ratio, is worse than everything.
     fn sharpe(self) -> f64 {
+        if self.count > 0 && self.squares == 0.0 {
+            return 0.0;
+        }
         let count = self.count as f64;
         let mean = self.sum / count;
         let deviation = ((self.squares - count * mean * mean) / (count - 1.0)).sqrt();
@@ -121,6 +125,16 @@ mod tests {
             (0..8).map(|set_| set(move |block| if (block + set_) % 16 < 8 { 0.5 } else { -0.5 })).collect();
         let found = overfitting(&sets).unwrap();
         assert!(found.probability > 0.9, "{found:?}");
+    }
+
+    #[test]
+    fn a_set_that_does_not_trade_stands_between_gains_and_losses() {
+        let flat = [ReturnBlock { count: 4, ..ReturnBlock::default() }; BLOCKS];
+        assert_eq!((flat[0].sharpe(), ReturnBlock::default().sharpe()), (0.0, f64::NEG_INFINITY));
+        assert!(set(|_| 0.1)[0].sharpe() > 0.0 && set(|_| -0.1)[0].sharpe() < 0.0);
+        // Both losers are worse wherever one looks: whoever takes the flat set has not been fooled.
+        let found = overfitting(&[set(|_| -0.2), flat, set(|_| -0.1)]).unwrap();
+        assert_eq!((found.probability, found.mean_rank), (0.0, 0.75));
     }
 
     #[test]

@@ -108,6 +108,6 @@ pub(crate) enum Of {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct PboArgs {
-    /// The id of a sweep, or a CSV or Parquet file of returns: rows set,time,return, or a column per set
+    /// The id of a sweep, or a file (CSV, JSON lines, Parquet) or table of returns: rows set,time,return, or a column per set
     pub(crate) of: String,
 }

@@ -20,7 +20,7 @@ mod walk;
 
 pub(crate) use monte_carlo::{Drawing, draw};
 pub(crate) use pbo::{Overfit, of_sets};
-pub(crate) use returns::of_file;
+pub(crate) use returns::{of_file, of_table};
 pub(crate) use study::Study;
 pub(crate) use sweep::{Wish, sweep};
 pub(crate) use top::check_metric;

@@ -1,37 +1,63 @@
-//! A file of returns as sets: CSV, JSON lines or Parquet.
+//! Returns as sets: a CSV, JSON lines or Parquet file, or a table of the lake.
 //!
-//! Two forms. *Long*: columns `set`, `time` and `return`, a row per set and time. *Wide*: a column per set, its name the
-//! set's, rows rising in time; a column `time` (or `date`) is not a set. Times are cut into 16 parts of as equal a number
-//! as can be; what has no value is no return.
+//! Two forms. *Long*: columns `set` (or `run_id`), `time` (or `date`, `day`) and `return` (or `daily_return`), a row per
+//! set and time. *Wide*: a column per set, its name the set's, rows rising in time; a column of times is not a set. Times
+//! are cut into 16 parts of as equal a number as can be; what has no value is no return.
 
+use super::ask;
 use crate::{
     exit::usage,
     wiring::rows::{numbers, read},
 };
 use arrow::{
     array::{AsArray, RecordBatch},
-    compute::cast,
+    compute::{cast, concat_batches},
     datatypes::DataType,
 };
 use candleflow_kernels::metrics::{BLOCKS, ReturnBlock};
+use candleflow_lake::Lake;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
-/// Columns of a wide file that are not sets.
-const TIMES: [&str; 2] = ["time", "date"];
+/// What names a set, a time, and a return; the names of times are no sets of the wide form.
+const SETS: [&str; 2] = ["set", "run_id"];
+const TIMES: [&str; 3] = ["time", "date", "day"];
+const RETURNS: [&str; 2] = ["return", "daily_return"];
 
 /// The sets of a file.
 pub(crate) fn of_file(path: &Path) -> anyhow::Result<Vec<[ReturnBlock; BLOCKS]>> {
     let rows = read(path).map_err(|e| usage(format!("cannot read {}: {e}", path.display())))?;
-    let schema = rows.schema();
-    let place = |name: &str| schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
-    let sets = match (place("set"), place("time").or(place("date")), place("return")) {
-        (Some(set), Some(time), Some(value)) => long(&rows, set, time, value)?,
-        _ => wide(&rows, path)?,
+    of_rows(&rows, &path.display().to_string())
+}
+
+/// The sets of a table of the lake; none where it has no such table, or no rows in it.
+pub(crate) async fn of_table(lake: &Lake, table: &str) -> anyhow::Result<Vec<[ReturnBlock; BLOCKS]>> {
+    if !lake.tables().await?.iter().any(|known| known == table) {
+        return Ok(Vec::new());
+    }
+    // Rows of a table have no order but that of a column.
+    let columns = lake.schema(table).await?;
+    let Some(time) =
+        TIMES.iter().find_map(|name| columns.fields().iter().find(|f| f.name().eq_ignore_ascii_case(name)))
+    else {
+        return Err(usage(format!("{table}: returns need a column of times: {}", TIMES.join(", "))));
     };
-    Ok(sets)
+    let batches = ask(lake, &format!("select * from \"{table}\" order by \"{}\"", time.name())).await?;
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    of_rows(&concat_batches(&first.schema(), &batches)?, table)
+}
+
+fn of_rows(rows: &RecordBatch, name: &str) -> anyhow::Result<Vec<[ReturnBlock; BLOCKS]>> {
+    let schema = rows.schema();
+    let place = |names: &[&str]| {
+        names.iter().find_map(|name| schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name)))
+    };
+    match (place(&SETS), place(&TIMES), place(&RETURNS)) {
+        (Some(set), Some(time), Some(value)) => long(rows, set, time, value),
+        _ => wide(rows, name),
+    }
 }
 
 /// The block of a place among `count` places.
@@ -66,7 +92,7 @@ fn long(rows: &RecordBatch, set: usize, time: usize, value: usize) -> anyhow::Re
     Ok(found.into_values().collect())
 }
 
-fn wide(rows: &RecordBatch, path: &Path) -> anyhow::Result<Vec<[ReturnBlock; BLOCKS]>> {
+fn wide(rows: &RecordBatch, name: &str) -> anyhow::Result<Vec<[ReturnBlock; BLOCKS]>> {
     let mut sets = Vec::new();
     for (column, field) in rows.schema().fields().iter().enumerate() {
         if TIMES.iter().any(|name| field.name().eq_ignore_ascii_case(name)) {
@@ -74,8 +100,7 @@ fn wide(rows: &RecordBatch, path: &Path) -> anyhow::Result<Vec<[ReturnBlock; BLO
         }
         if !field.data_type().is_numeric() && *field.data_type() != DataType::Null {
             return Err(usage(format!(
-                "{}: the column '{}' is no series of returns: write rows set,time,return or a column of numbers per set",
-                path.display(),
+                "{name}: the column '{}' is no series of returns: write rows set,time,return or a column of numbers per set",
                 field.name()
             )));
         }

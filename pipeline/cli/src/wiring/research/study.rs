@@ -164,7 +164,7 @@ fn choose(file: &Path, prepared: &Prepared, sweep: &Sweep) -> anyhow::Result<Vec
 
 /// A place among `size` numbers, each the image of exactly one: four rounds of a Feistel network over the least even
 /// number of bits that holds them, walked until it lands inside.
-fn shuffled(seed: u64, size: u64, place: u64) -> u64 {
+pub(super) fn shuffled(seed: u64, size: u64, place: u64) -> u64 {
     let half = (64 - (size - 1).leading_zeros()).div_ceil(2).max(1);
     let mask = (1_u64 << half) - 1;
     let mut value = place;
