@@ -16,6 +16,7 @@ pub mod columns;
 pub mod detail;
 pub mod graph;
 pub mod higher;
+pub mod idle;
 pub mod indicator;
 pub mod intake;
 pub mod laws;
@@ -25,6 +26,7 @@ pub mod strategy;
 
 pub use chain::Chain;
 pub use higher::Higher;
+pub use idle::Idle;
 pub use indicator::IndicatorOp;
 pub use intake::Intake;
 pub use operator::{Closes, Emit, Given, Notes, Operator, OperatorError, Output, Step};

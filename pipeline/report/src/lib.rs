@@ -22,5 +22,5 @@ pub mod trades;
 
 pub use figures::figure;
 pub use html::page;
-pub use story::{Facts, Recorder, Story};
+pub use story::{Deflated, Facts, Recorder, Story};
 pub use text::{Width, sparkline, text};

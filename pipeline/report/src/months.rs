@@ -42,13 +42,18 @@ impl Months {
                 year_before = before;
             }
             if let Some((_, months, whole)) = table.last_mut() {
-                months[*month as usize - 1] = Some(equity / before - 1.0);
-                *whole = equity / year_before - 1.0;
+                months[*month as usize - 1] = Some(change(before, *equity));
+                *whole = change(year_before, *equity);
             }
             before = *equity;
         }
         table
     }
+}
+
+/// What has nothing and stays so returns 0.
+fn change(before: f64, after: f64) -> f64 {
+    if after == before { 0.0 } else { after / before - 1.0 }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::{
     buckets::{Bucket, Buckets},
     drawdowns::{Drawdown, Drawdowns},
+    figures::{grouped, percent},
     months::Months,
     trades::{Histogram, Mark, Marks, Reasons, Sums},
 };
@@ -35,6 +36,8 @@ pub struct Facts {
     pub warnings: Vec<String>,
     /// The metrics by view, in the order of the catalogue.
     pub views: Vec<(String, Vec<Option<f64>>)>,
+    /// What the Sharpe ratio is worth, where the run is one of many.
+    pub deflated: Option<Deflated>,
     /// The metrics by another library's formulas, under its name.
     pub library: Option<(String, Vec<Option<f64>>)>,
     /// Rows by output.
@@ -49,6 +52,31 @@ pub struct Facts {
     pub pipeline: String,
     /// Values that were put over the file's own: `name=value`.
     pub set: Vec<String>,
+}
+
+/// The Sharpe ratio of a set among all sets that were tried.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deflated {
+    /// The probability that the true ratio is above what the best of as many worthless sets would show.
+    pub value: f64,
+    /// How many sets.
+    pub trials: u64,
+    /// Variance of their Sharpe ratios a year.
+    pub variance: f64,
+    /// The id of their sweep.
+    pub sweep: String,
+}
+
+impl Deflated {
+    /// For people.
+    pub(crate) fn line(&self) -> String {
+        let Self { value, trials, variance, sweep } = self;
+        format!(
+            "Deflated Sharpe ratio: {}, among the {trials} sets of {sweep}, whose Sharpe ratios have a variance of {}",
+            percent(*value),
+            grouped(*variance, 3)
+        )
+    }
 }
 
 /// What happened in a run.
@@ -70,6 +98,8 @@ pub struct Story {
     pub reasons: Reasons,
     /// Distribution of returns per trade.
     pub histogram: Option<Histogram>,
+    /// Accounts whose equity came to nothing, and when, in order: by its symbol, or `*` over all of them.
+    pub ruined: Vec<(String, Micros)>,
     /// By symbol.
     pub symbols: Vec<SymbolStory>,
 }
@@ -102,6 +132,8 @@ struct OfSymbol {
 pub struct Recorder {
     start: f64,
     marks: Vec<f64>,
+    /// When each account had nothing left.
+    ruined: Vec<Option<Micros>>,
     /// The bar whose accounts have not all reported.
     open: Option<(Micros, Micros)>,
     equity: Buckets,
@@ -131,6 +163,7 @@ impl Recorder {
         Self {
             start,
             marks: balances.to_vec(),
+            ruined: vec![None; balances.len()],
             open: None,
             equity: Buckets::new(POINTS),
             hold: Buckets::new(POINTS),
@@ -156,6 +189,19 @@ impl Recorder {
         }
         self.open = Some((row.open_time, row.time));
         self.marks[account] = row.equity;
+        if row.equity <= 0.0 {
+            self.ruined[account].get_or_insert(row.time);
+        }
+    }
+
+    /// What each account has after its end, as its last bar's equity; `None` of one that had no bar.
+    pub fn end(&mut self, left: &[Option<f64>]) {
+        let marks = self.marks.iter().zip(left).map(|(mark, left)| left.unwrap_or(*mark)).collect();
+        if marks != self.marks {
+            let last = self.open;
+            self.settle();
+            (self.marks, self.open) = (marks, last);
+        }
     }
 
     /// The close of a symbol's bar, after the equity that it came with.
@@ -199,6 +245,11 @@ impl Recorder {
     /// All that was gathered.
     pub fn finish(mut self) -> Story {
         self.settle();
+        let alone = self.ruined.len() == self.symbols.len();
+        let named = |account: usize| if alone { self.symbols[account].symbol.clone() } else { "*".to_owned() };
+        let ruined = self.ruined.iter().enumerate().filter_map(|(account, at)| Some((named(account), (*at)?)));
+        let mut ruined: Vec<_> = ruined.collect();
+        ruined.sort_by_key(|(_, at)| *at);
         let symbols = self.symbols.into_iter().map(|of| {
             let (marks, trades) = of.marks.finish();
             SymbolStory { symbol: of.symbol, prices: of.prices, marks, trades, sums: of.sums }
@@ -212,6 +263,7 @@ impl Recorder {
             drawdowns: self.drawdowns.worst(),
             reasons: self.reasons,
             histogram: Histogram::of(&self.returns),
+            ruined,
             symbols: symbols.collect(),
         }
     }
@@ -255,5 +307,35 @@ mod tests {
         assert_eq!(last(&story.hold), [150.0, 225.0, 225.0]);
         assert_eq!(last(&story.depth), [0.0, 0.0, -30.0 / 160.0]);
         assert_eq!(story.drawdowns[0].amount, 30.0);
+    }
+
+    #[test]
+    fn what_closing_left_is_the_equity_of_the_last_bar() {
+        let mut recorder = Recorder::new(&["A".into(), "B".into()], &[100.0, 50.0], Vec::new());
+        recorder.equity(0, &row(0, 110.0));
+        recorder.equity(1, &row(1, 60.0));
+        recorder.end(&[Some(105.0), None]);
+        let story = recorder.finish();
+        assert!(story.ruined.is_empty());
+        assert_eq!(story.equity.list().iter().map(|b| b.last).collect::<Vec<_>>(), [160.0, 170.0, 165.0]);
+        assert_eq!(story.months.table()[0].2, 0.1, "15 of 150");
+        let mut same = Recorder::new(&["A".into()], &[100.0], Vec::new());
+        same.equity(0, &row(0, 110.0));
+        same.end(&[Some(110.0)]);
+        assert_eq!(same.finish().equity.list().len(), 1);
+    }
+
+    #[test]
+    fn an_account_is_ruined_at_its_first_bar_without_money() {
+        let symbols = ["A".to_owned(), "B".to_owned()];
+        let mut recorder = Recorder::new(&symbols, &[100.0, 50.0], Vec::new());
+        for (minute, equity) in [(0, 10.0), (1, -1.0), (2, -1.0)] {
+            recorder.equity(0, &row(minute, 100.0));
+            recorder.equity(1, &row(minute, equity));
+        }
+        assert_eq!(recorder.finish().ruined, [("B".to_owned(), 120_000_000)]);
+        let mut recorder = Recorder::new(&symbols, &[100.0], Vec::new());
+        recorder.equity(0, &row(0, 0.0));
+        assert_eq!(recorder.finish().ruined[0].0, "*");
     }
 }

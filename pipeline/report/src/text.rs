@@ -88,6 +88,10 @@ fn figures(out: &mut String, facts: &Facts, width: usize) {
     }
     out.push('\n');
     closed(out, facts, width);
+    if let Some(deflated) = &facts.deflated {
+        wrapped(out, "", &deflated.line(), width);
+        out.push('\n');
+    }
     library(out, facts, width);
 }
 

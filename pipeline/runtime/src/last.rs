@@ -15,7 +15,10 @@ use candleflow_kernels::{
 };
 use candleflow_schema::{Merge, Micros, Symbol};
 use candleflow_stream::{Closes, Step};
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 /// `metrics`: one row per view.
 pub static METRICS: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -45,8 +48,17 @@ fn of_a_symbol(metric: &MetricInfo) -> bool {
     matches!(metric.group, Group::Trades | Group::Fills)
 }
 
-/// Hears of every bar of every account, in total order: the key's place and the step.
-pub type Watch = Box<dyn FnMut(usize, &Step) + Send>;
+/// What a watcher hears of.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'s> {
+    /// A bar of an account, in total order: the key's place and the step.
+    Step(usize, &'s Step),
+    /// All accounts have ended, by key; nothing follows.
+    End(&'s [Finish]),
+}
+
+/// Hears of everything that the statistics are made of.
+pub type Watch = Box<dyn FnMut(Seen<'_>) + Send>;
 
 /// Gathers what all keys did.
 pub struct Last {
@@ -75,9 +87,10 @@ impl Last {
         Self { metrics, ..Self::new(keys, Money::ZERO) }
     }
 
-    /// The cash of every account after the closed view; `None` while a key has not ended or had no bar.
-    pub fn cash(&self) -> Option<Vec<Money>> {
-        self.finishes.iter().map(|finish| Some(finish.as_ref()?.equity?.cash)).collect()
+    /// The cash of every account after the closed view, `None` of one that had no bar; nothing while a key has not ended.
+    pub fn cash(&self) -> Option<Vec<Option<Money>>> {
+        let cash = |finish: &Finish| finish.equity.map(|row| row.cash);
+        self.finishes.iter().map(|finish| finish.as_ref().map(cash)).collect()
     }
 
     /// For one account over all symbols: its only key is 0.
@@ -128,7 +141,16 @@ impl Last {
     pub fn end(&mut self, key: usize, finish: Option<Finish>) -> Result<(), RunError> {
         self.finishes[key] = finish;
         self.merge.end(key);
-        self.drain()
+        self.drain()?;
+        if let (Some(finishes), Some(watch)) = (self.ended(), &mut self.watch) {
+            watch(Seen::End(&finishes));
+        }
+        Ok(())
+    }
+
+    /// How all keys ended; `None` while one has not.
+    fn ended(&self) -> Option<Vec<Finish>> {
+        self.finishes.iter().cloned().collect()
     }
 
     fn drain(&mut self) -> Result<(), RunError> {
@@ -152,7 +174,7 @@ impl Last {
             Closes::Some(closes) => closes.iter().for_each(|(symbol, close)| self.metrics.market(*symbol, *close)),
         }
         if let Some(watch) = &mut self.watch {
-            watch(key, step);
+            watch(Seen::Step(key, step));
         }
         Ok(())
     }
@@ -175,7 +197,7 @@ impl Last {
     /// As [`metrics_rows`].
     pub fn library(&self) -> Result<Option<RecordBatch>, RunError> {
         let Some(variant) = self.variant else { return Ok(None) };
-        let found = self.metrics.variant_values(variant);
+        let found = self.headline()?.variant_values(variant);
         let value = |name| found.iter().find(|(known, _)| *known == name).and_then(|(_, value)| *value);
         let values = CATALOGUE.iter().map(|metric| value(metric.name)).collect();
         metrics_rows(&[(variant.name(), values)]).map(Some)
@@ -184,9 +206,9 @@ impl Last {
     /// The rows of `metrics_by_day`.
     ///
     /// # Errors
-    /// None that days of a calendar could cause.
+    /// When an amount does not fit.
     pub fn days(&self) -> Result<RecordBatch, RunError> {
-        let rows = self.metrics.day_rows();
+        let rows = self.headline()?.day_rows();
         let day = rows.iter().map(|r| i32::try_from(r.day).ok()).collect::<Date32Array>();
         let column = |of: fn(&DayRow) -> Option<f64>| -> ArrayRef {
             Arc::new(rows.iter().map(|r| of(r).filter(|x| !x.is_nan())).collect::<Float64Array>())
@@ -205,9 +227,10 @@ impl Last {
     /// The rows of `metrics_by_symbol`: these symbols in listed order.
     ///
     /// # Errors
-    /// None that a name per symbol could cause.
+    /// When an amount does not fit.
     pub fn symbols(&self, names: &[Symbol]) -> Result<RecordBatch, RunError> {
-        let all: Vec<_> = (0..names.len()).map(|symbol| self.metrics.symbol_values(symbol)).collect();
+        let metrics = self.headline()?;
+        let all: Vec<_> = (0..names.len()).map(|symbol| metrics.symbol_values(symbol)).collect();
         let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(names.iter().map(|n| &**n)))];
         for (place, _) in CATALOGUE.iter().enumerate().filter(|(_, m)| of_a_symbol(m)) {
             let values = all.iter().map(|values| values[place].filter(|x| !x.is_nan()));
@@ -226,9 +249,18 @@ impl Last {
     /// # Errors
     /// When an amount does not fit.
     pub fn closed(&self) -> Result<Option<Metrics>, RunError> {
-        let finishes: Option<Vec<Finish>> = self.finishes.iter().cloned().collect();
-        let closed = finishes.map(|finishes| self.metrics.closed_view(&finishes));
+        let closed = self.ended().map(|finishes| self.metrics.closed_view(&finishes));
         closed.transpose().map_err(|e| RunError::Internal(e.to_string()))
+    }
+
+    /// The statistics that count: those with everything closed where the run did close it, else those so far.
+    ///
+    /// # Errors
+    /// When an amount does not fit.
+    pub fn headline(&self) -> Result<Cow<'_, Metrics>, RunError> {
+        let closes = self.finishes.iter().all(|finish| finish.as_ref().is_some_and(Finish::closes));
+        let closed = if closes { self.closed()? } else { None };
+        Ok(closed.map_or(Cow::Borrowed(&self.metrics), Cow::Owned))
     }
 
     /// Rows that wait for a key that is behind.

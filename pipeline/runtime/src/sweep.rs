@@ -96,7 +96,7 @@ pub struct Found {
     pub blocks: [ReturnBlock; BLOCKS],
     /// What the engine had less of than it was asked to use.
     pub notes: Notes,
-    /// How it ended, where that is wanted and every key had a bar.
+    /// How it ended, where that is wanted.
     pub end: Option<End>,
 }
 
@@ -105,8 +105,8 @@ pub struct Found {
 pub struct End {
     /// Its statistics with everything closed.
     pub metrics: Metrics,
-    /// The cash of each account then.
-    pub cash: Vec<Money>,
+    /// The cash of each account then; `None` of one that had no bar.
+    pub cash: Vec<Option<Money>>,
 }
 
 /// The end of a pass.

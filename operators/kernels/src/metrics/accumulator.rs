@@ -229,9 +229,12 @@ impl Metrics {
     /// The accounts closed: the trades that `close` would make count, and the last bar has the equity that they leave.
     pub fn closed_view(&self, finishes: &[Finish]) -> Result<Metrics, Overflow> {
         let mut closed = self.clone();
+        // Of several accounts each has one symbol, and does not know which of the run's that is.
+        let several = finishes.len() > 1;
         for (account, finish) in finishes.iter().enumerate() {
-            finish.closed.orders.iter().try_for_each(|row| closed.order(row))?;
-            finish.closed.trades.iter().try_for_each(|row| closed.trade(row))?;
+            let symbol = |of: u32| if several { account } else { of as usize };
+            finish.closed.orders.iter().try_for_each(|row| closed.order_of(symbol(row.symbol), row))?;
+            finish.closed.trades.iter().try_for_each(|row| closed.trade_of(symbol(row.symbol), row))?;
             if let Some(row) = finish.equity {
                 closed.marks[account] = row.equity;
             }

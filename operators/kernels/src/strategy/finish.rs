@@ -20,6 +20,13 @@ pub struct Finish {
     pub equity: Option<EquityRow>,
 }
 
+impl Finish {
+    /// Whether its rows leave nothing open: `at_end` is not `mark`, or there was nothing to close.
+    pub fn closes(&self) -> bool {
+        self.rows == self.closed
+    }
+}
+
 impl Engine {
     /// The final rows by `fills.at_end`.
     pub fn finish(&self) -> Result<Finish, EngineError> {

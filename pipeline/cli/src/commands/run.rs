@@ -5,7 +5,11 @@ use crate::{
     exit::usage,
     settings::Settings,
     talk::{Work, say},
-    wiring::{self, research::Study, run},
+    wiring::{
+        self,
+        research::{Study, among},
+        run,
+    },
 };
 use candleflow_kernels::metrics::Choice;
 use candleflow_schema::time;
@@ -15,13 +19,14 @@ use std::{
 };
 
 pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let mut compared = None;
+    let (mut compared, mut swept) = (None, None);
     if let Some(number) = args.sweep_set {
         let study = Study::open(&args.file, &args.set, &args.symbols)?;
         say(&format!("set {number}: {}", study.named(number)));
         args.set.extend(study.overrides(number)?);
         compared = Some(study.sweep.metrics).filter(|metrics| *metrics != Choice::ALL);
         args.warmup = Some(study.warmup.map_or("all".to_owned(), |bars| bars.to_string()));
+        swept = Some(study);
     }
     let prepared = run::prepare(&args.file, &args.set, &args.symbols)?;
     let lake = wiring::lake(settings)?;
@@ -43,7 +48,13 @@ pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Resul
     } else {
         run::over_history(&prepared, &lake, &args, cancel).await?
     };
-    let report = report.compared(compared)?;
+    let mut report = report.compared(compared)?;
+    if let Some(study) = swept.filter(|_| !args.live) {
+        match among(&study, &lake, (args.from, args.to)).await? {
+            Some(among) => report.deflate(among),
+            None => say("no finished sweep of this file over this time: without it there is no deflated Sharpe ratio"),
+        }
+    }
     if let Some(file) = &args.report {
         report.write_page(file)?;
     }

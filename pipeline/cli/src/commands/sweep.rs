@@ -7,6 +7,7 @@ use crate::{
     talk::{print, say},
     wiring::{
         self,
+        report::optimistic,
         research::{self, Overfit, Study, Wish},
         run::announce,
     },
@@ -42,6 +43,7 @@ pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Resul
     let swept = research::sweep(&study, &lake, &wish, cancel).await?;
     let params: Vec<String> = study.sweep.axes.iter().map(|axis| axis.name.value.clone()).collect();
     let best = swept.trials.top(&lake, &swept.run_id, &args.by, args.top, &params).await?;
+    research::caution(optimistic(&study.prepared.document), args.format)?;
     research::show(&best, args.format)?;
     if args.format == Format::Table {
         print(&format!("sets    {}", swept.trials.len()))?;

@@ -6,6 +6,7 @@ use crate::{
     talk::{print, say},
     wiring::{
         self,
+        report::optimistic,
         research::{self, Study},
         run::announce,
     },
@@ -21,6 +22,7 @@ pub(super) async fn walk_forward(args: WalkForwardArgs, settings: &Settings) -> 
     let cancel = wiring::interrupt();
     announce(&study.prepared);
     let walked = research::walk(&study, &lake, (args.from, args.to), machine, cancel).await?;
+    research::caution(optimistic(&study.prepared.document), args.format)?;
     research::show(&walked.windows, args.format)?;
     if args.format == Format::Table {
         print("all test windows together, one after the other:")?;

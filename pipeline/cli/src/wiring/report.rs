@@ -2,20 +2,21 @@
 
 use crate::{
     talk::{print, say},
-    wiring::run::Prepared,
+    wiring::{research::Among, run::Prepared},
 };
 use anyhow::Context;
 use arrow::{
     array::{Array, AsArray, RecordBatch},
     datatypes::Float64Type,
 };
+use candleflow_config::Document;
 use candleflow_kernels::{
-    metrics::{CATALOGUE, Choice, metric_index},
-    strategy::FillAt,
+    metrics::{CATALOGUE, Choice, deflated_sharpe, metric_index},
+    strategy::{AtEnd, FillAt},
 };
-use candleflow_report::{Facts, Story, Width, page, text};
+use candleflow_report::{Deflated, Facts, Story, Width, page, text};
 use candleflow_runtime::{Outcome, last::only, outlets::metrics_digest};
-use candleflow_schema::{digest::Digest, time};
+use candleflow_schema::{Micros, digest::Digest, time};
 use serde_json::json;
 use std::{io::IsTerminal, path::Path, time::Duration};
 
@@ -54,7 +55,8 @@ impl Report {
             range: outcome.range,
             bars: outcome.bars,
             warnings,
-            views: outcome.metrics.as_ref().map(views).unwrap_or_default(),
+            views: outcome.metrics.as_ref().map(|rows| shown(&prepared.document, rows)).unwrap_or_default(),
+            deflated: None,
             library: outcome.library.as_ref().and_then(|rows| views(rows).pop()),
             rows: outcome.rows.iter().map(|(output, rows)| ((*output).to_owned(), *rows)).collect(),
             chains: outcome.chains.iter().map(|(o, k, n, d)| (o.clone(), k.clone(), *n, d.to_string())).collect(),
@@ -63,7 +65,7 @@ impl Report {
             pipeline: prepared.text.clone(),
             set: prepared.overrides.params.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         };
-        facts.warnings.extend(cautions(prepared, &facts));
+        facts.warnings.extend(cautions(prepared, &facts, story.as_ref()));
         Self { outcome, facts, story, elapsed, of_set: None }
     }
 
@@ -71,6 +73,16 @@ impl Report {
     pub(crate) fn compared(self, choice: Option<Choice>) -> anyhow::Result<Self> {
         let rows = choice.zip(self.outcome.metrics.as_ref()).map(|(choice, rows)| only(rows, choice)).transpose()?;
         Ok(Self { of_set: rows.as_ref().map(metrics_digest).transpose()?, ..self })
+    }
+
+    /// The run is that of a set: tells what its Sharpe ratio is worth among all that were tried.
+    pub(crate) fn deflate(&mut self, Among { sweep, trials, variance }: Among) {
+        let values = self.facts.views.first().map(|(_, values)| values);
+        let value = |name: &str| values?.get(metric_index(name)?).copied().flatten();
+        let moments = (value("sharpe"), value("days"), value("skew"), value("kurtosis"));
+        let (Some(sharpe), Some(days), Some(skew), Some(kurtosis)) = moments else { return };
+        let value = deflated_sharpe(sharpe, days as usize, skew, kurtosis + 3.0, trials, variance);
+        self.facts.deflated = value.map(|value| Deflated { value, trials, variance, sweep });
     }
 
     /// Prints it: what was found on stdout, warnings first; how long it took on stderr.
@@ -116,7 +128,8 @@ impl Report {
     /// Prints it as one JSON object.
     pub(crate) fn show_json(&self) -> anyhow::Result<()> {
         self.facts.warnings.iter().for_each(|w| say(&format!("warning: {w}")));
-        let metrics = self.facts.views.iter().chain(&self.facts.library).map(|(view, values)| {
+        let views = self.outcome.metrics.as_ref().map(views).unwrap_or_default();
+        let metrics = views.iter().chain(&self.facts.library).map(|(view, values)| {
             let values: serde_json::Map<_, _> =
                 CATALOGUE.iter().zip(values).map(|(m, v)| (m.name.to_owned(), json!(v))).collect();
             (view.clone(), serde_json::Value::Object(values))
@@ -130,6 +143,9 @@ impl Report {
             "bars": self.outcome.bars,
             "dropped": self.outcome.dropped,
             "range": range,
+            "deflated_sharpe": self.facts.deflated.as_ref().map(|d| {
+                json!({ "value": d.value, "trials": d.trials, "sharpe_variance": d.variance, "sweep": d.sweep })
+            }),
             "metrics": metrics.collect::<serde_json::Map<_, _>>(),
             "warnings": self.facts.warnings,
             "seconds": self.elapsed.as_secs_f64(),
@@ -155,6 +171,26 @@ fn width() -> Width {
     given.or_else(|| seen().map(|(_, columns)| usize::from(columns))).map_or_else(Width::default, Width)
 }
 
+/// The view of `metrics` that counts: open trades marked, or everything closed where `fills.at_end` closes it.
+pub(crate) fn headline(document: &Document) -> &'static str {
+    if document.fills.at_end == AtEnd::Mark { "mark" } else { "closed" }
+}
+
+/// What every report of a pipeline says that trades at prices it could not have had.
+pub(crate) fn optimistic(document: &Document) -> Option<&'static str> {
+    let at_close = document.strategy.is_some() && document.fills.at == FillAt::Close;
+    at_close.then_some("optimistic: orders fill at the very close that decided them")
+}
+
+/// The metrics of the views that a reader is shown: marked and closed, or closed alone where the run closed everything.
+fn shown(document: &Document, rows: &RecordBatch) -> Vec<(String, Vec<Option<f64>>)> {
+    let mut views = views(rows);
+    if headline(document) != "mark" {
+        views.retain(|(view, _)| view == headline(document));
+    }
+    views
+}
+
 /// The metrics of each view.
 fn views(rows: &RecordBatch) -> Vec<(String, Vec<Option<f64>>)> {
     let names = rows.column(0).as_string::<i32>();
@@ -167,14 +203,13 @@ fn views(rows: &RecordBatch) -> Vec<(String, Vec<Option<f64>>)> {
 }
 
 /// What a reader of the numbers must know, from the numbers themselves.
-fn cautions(prepared: &Prepared, facts: &Facts) -> Vec<String> {
+fn cautions(prepared: &Prepared, facts: &Facts, story: Option<&Story>) -> Vec<String> {
     let mut cautions = Vec::new();
     if prepared.document.strategy.is_none() {
         return cautions;
     }
-    if prepared.document.fills.at == FillAt::Close {
-        cautions.push("optimistic: orders fill at the very close that decided them".to_owned());
-    }
+    cautions.extend(optimistic(&prepared.document).map(str::to_owned));
+    cautions.extend(story.and_then(ruin));
     let value = |name: &str| {
         let values = &facts.views.first()?.1;
         values.get(metric_index(name)?).copied().flatten()
@@ -198,4 +233,16 @@ fn cautions(prepared: &Prepared, facts: &Facts) -> Vec<String> {
         cautions.push(format!("{days:.0} {word}: what is annualised (cagr, volatility, ratios) means little"));
     }
     cautions
+}
+
+/// The accounts that lost everything; of many, the first.
+fn ruin(story: &Story) -> Option<String> {
+    const NAMED: usize = 5;
+    let of = |(account, at): &(String, Micros)| format!("{account} at {}", time::format(*at));
+    let mut named: Vec<String> = story.ruined.iter().take(NAMED).map(of).collect();
+    if story.ruined.len() > NAMED {
+        named.push(format!("{} more", story.ruined.len() - NAMED));
+    }
+    let what = if story.ruined.len() == 1 { "an account" } else { "accounts" };
+    (!named.is_empty()).then(|| format!("ruin: {what} had nothing left and ended: {}", named.join(", ")))
 }

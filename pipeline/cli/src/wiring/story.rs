@@ -7,10 +7,11 @@ use arrow::{
     record_batch::RecordBatch,
 };
 use async_trait::async_trait;
+use candleflow_kernels::strategy::Finish;
 use candleflow_report::{Recorder, Story};
-use candleflow_runtime::Tail;
+use candleflow_runtime::{Tail, last::Seen};
 use candleflow_schema::{ConnectorError, Input, Micros, Source, decimal};
-use candleflow_stream::Closes;
+use candleflow_stream::{Closes, Step};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -39,19 +40,10 @@ impl Telling {
     /// The last task, which tells what it sees.
     pub(crate) fn watched(&self, tail: Tail) -> Tail {
         let telling = self.clone();
-        tail.watched(Box::new(move |account, step| {
-            telling.with(|recorder| {
-                recorder.equity(account, &step.equity);
-                match &step.closes {
-                    Closes::One(close) => {
-                        recorder.close(account, *close);
-                        step.trades.iter().for_each(|trade| recorder.trade(account, trade));
-                    }
-                    Closes::Some(closes) => {
-                        closes.iter().for_each(|(symbol, close)| recorder.close(*symbol, *close));
-                        step.trades.iter().for_each(|trade| recorder.trade(trade.symbol as usize, trade));
-                    }
-                }
+        tail.watched(Box::new(move |seen| {
+            telling.with(|recorder| match seen {
+                Seen::Step(account, step) => tell(recorder, account, step),
+                Seen::End(finishes) => end(recorder, finishes),
             });
         }))
     }
@@ -86,6 +78,34 @@ impl Telling {
             }
         });
         Some(())
+    }
+}
+
+fn tell(recorder: &mut Recorder, account: usize, step: &Step) {
+    recorder.equity(account, &step.equity);
+    match &step.closes {
+        Closes::One(close) => {
+            recorder.close(account, *close);
+            step.trades.iter().for_each(|trade| recorder.trade(account, trade));
+        }
+        Closes::Some(closes) => {
+            closes.iter().for_each(|(symbol, close)| recorder.close(*symbol, *close));
+            step.trades.iter().for_each(|trade| recorder.trade(trade.symbol as usize, trade));
+        }
+    }
+}
+
+/// What was closed because the input ended. A trade that is marked stays open, and its account as it was.
+fn end(recorder: &mut Recorder, finishes: &[Finish]) {
+    // Of several accounts each has one symbol, and does not know which of the run's that is.
+    let several = finishes.len() > 1;
+    for (account, finish) in finishes.iter().enumerate() {
+        let symbol = |of: u32| if several { account } else { of as usize };
+        finish.rows.trades.iter().for_each(|trade| recorder.trade(symbol(trade.symbol), trade));
+    }
+    if finishes.iter().all(Finish::closes) {
+        let left = finishes.iter().map(|finish| finish.equity.map(|row| row.equity));
+        recorder.end(&left.collect::<Vec<_>>());
     }
 }
 

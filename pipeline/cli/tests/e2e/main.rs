@@ -10,6 +10,7 @@ mod live;
 mod pipeline;
 mod registry;
 mod rerun;
+mod research;
 mod support;
 mod sweep;
 mod sweep_accounts;

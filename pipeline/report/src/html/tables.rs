@@ -146,6 +146,9 @@ pub(super) fn metrics(out: &mut String, facts: &Facts) {
         *out += "</tbody></table>";
     }
     *out += "</div>";
+    if let Some(deflated) = &facts.deflated {
+        let _ = write!(out, "<p class=\"note\">{}</p>", escape(&deflated.line()));
+    }
     if shown.len() > 1 {
         *out += "<p class=\"note\"><b>mark</b>: open trades at the last close. <b>closed</b>: as if they had been closed there, with fee and slippage.</p>";
     }

@@ -1,7 +1,7 @@
 //! A story with everything in it, and what the page of it must and must not have.
 
 use super::*;
-use crate::story::Recorder;
+use crate::story::{Deflated, Recorder};
 use candleflow_kernels::{
     metrics::CATALOGUE,
     money::Money,
@@ -98,6 +98,7 @@ pub(crate) fn example() -> (Facts, Story) {
             "BTCUSDT: 3 bars of warm-up, 78 bars wanted: early values still depend on where the data begins".into(),
         ],
         views: vec![("mark".into(), (0..CATALOGUE.len()).map(|i| Some(i as f64 * 1234.5 - 9_000.0)).collect())],
+        deflated: Some(Deflated { value: 0.25, trials: 9, variance: 1.5, sweep: "<sweep>".into() }),
         library: Some(("quantstats".into(), (0..CATALOGUE.len()).map(|i| (i % 3 > 0).then_some(0.25)).collect())),
         rows: vec![("equity".into(), 12_000), ("trades".into(), 240)],
         chains: vec![("equity".into(), "BTCUSDT".into(), 6_000, "ab".repeat(32))],
@@ -117,9 +118,14 @@ fn the_page_needs_nothing_else_and_takes_no_text_for_markup() {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert_eq!(page.matches("<script").count(), 1);
-    for part in
-        ["Read this first", "Returns by month", "Price and trades", "Distribution of trades", "candleflow rerun"]
-    {
+    for part in [
+        "Read this first",
+        "Deflated Sharpe ratio: 25.00 %, among the 9 sets of &lt;sweep&gt;",
+        "Returns by month",
+        "Price and trades",
+        "Distribution of trades",
+        "candleflow rerun",
+    ] {
         assert!(page.contains(part), "{part}");
     }
     assert!(!page.contains("NaN") && !page.contains("inf"), "a number that is none");

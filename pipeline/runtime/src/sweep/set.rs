@@ -155,7 +155,9 @@ impl SetState {
                 (metrics_rows(&[("mark", values), ("closed", closed)])?, blocks)
             }
             (Some(_), None) => return Ok(Err(self.number)),
-            (None, _) => (only(&self.last.rows()?, self.choice)?, self.last.metrics().return_blocks(range.0, range.1)),
+            (None, _) => {
+                (only(&self.last.rows()?, self.choice)?, self.last.headline()?.return_blocks(range.0, range.1))
+            }
         };
         let digest = metrics_digest(&metrics)?;
         let ends = self.last.cash().filter(|_| self.ends);

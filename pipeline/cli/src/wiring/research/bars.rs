@@ -79,12 +79,12 @@ impl Bars {
         self.symbols.iter().map(|(_, times)| of(times)).sum()
     }
 
-    /// Symbols whose warm-up is shorter than wanted.
+    /// Symbols with bars in a window whose warm-up before it is shorter than wanted.
     pub(super) fn short(&self, window: Window, warmup: Option<usize>) -> Vec<String> {
         let short =
             |times: &[Micros]| warmup.is_none_or(|wanted| times.partition_point(|t| *t <= window.from) < wanted);
-        let all = warmup != Some(0);
-        self.symbols.iter().filter(|(_, times)| all && short(times)).map(|(s, _)| s.to_string()).collect()
+        let symbols = self.symbols.iter().filter(|(_, times)| short(times) && count(times, window) > 0);
+        if warmup == Some(0) { Vec::new() } else { symbols.map(|(symbol, _)| symbol.to_string()).collect() }
     }
 
     /// A source per symbol, with warm-up, and with finer bars where the study wants them.

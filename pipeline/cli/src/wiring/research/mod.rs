@@ -8,6 +8,7 @@
 //! there.
 
 mod bars;
+mod deflated;
 mod keep;
 mod monte_carlo;
 mod passes;
@@ -16,8 +17,10 @@ mod returns;
 mod study;
 mod sweep;
 mod top;
+mod waiting;
 mod walk;
 
+pub(crate) use deflated::{Among, among};
 pub(crate) use monte_carlo::{Drawing, draw};
 pub(crate) use pbo::{Overfit, of_sets};
 pub(crate) use returns::{of_file, of_table};
@@ -29,7 +32,7 @@ pub(crate) use walk::walk;
 use crate::{
     args::Format,
     output::{Output, table_of},
-    talk::print,
+    talk::{print, say},
 };
 use arrow::{
     array::{Array, AsArray, RecordBatch},
@@ -44,6 +47,16 @@ use std::{io::BufWriter, time::Duration};
 
 /// For what the program itself asks: no limit but the machine's.
 const LIMITS: Limits = Limits { rows: usize::MAX, bytes: usize::MAX, time: Duration::from_secs(86_400) };
+
+/// What must be known before the numbers: above them for people, on stderr for programs.
+pub(crate) fn caution(said: Option<&str>, format: Format) -> anyhow::Result<()> {
+    match said {
+        Some(said) if format == Format::Table => print(&format!("! {said}\n"))?,
+        Some(said) => say(&format!("warning: {said}")),
+        None => {}
+    }
+    Ok(())
+}
 
 /// Prints rows. For people metrics have their units and other numbers six digits, which tell sets apart; all digits are
 /// in the lake and in the other formats.

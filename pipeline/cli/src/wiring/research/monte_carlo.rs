@@ -1,16 +1,13 @@
 //! What else might have come of a run: its trades or daily returns drawn again, by seed.
 
 use super::{ask, keep::rows};
-use crate::exit::usage;
+use crate::{exit::usage, wiring::report::optimistic};
 use arrow::{
     array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray},
     compute::cast,
     datatypes::{DataType, Float64Type},
 };
-use candleflow_config::{
-    Overrides,
-    research::{Drawn, MonteCarlo as Block},
-};
+use candleflow_config::{Document, Overrides, research::Drawn};
 use candleflow_kernels::metrics::{Distribution, MonteCarlo, PERCENTILES};
 use candleflow_lake::Lake;
 use std::sync::Arc;
@@ -32,6 +29,8 @@ pub(crate) struct Histories {
     pub(crate) what: &'static str,
     /// How many trades or days.
     pub(crate) count: usize,
+    /// What every report of the run says.
+    pub(crate) caution: Option<&'static str>,
 }
 
 /// Draws from a run and keeps what comes of it in the table `monte_carlo`, once per seed and way of drawing.
@@ -39,7 +38,9 @@ pub(crate) async fn draw(lake: &Lake, run_id: &str, wish: Drawing) -> anyhow::Re
     if !run_id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
         return Err(usage(format!("'{run_id}' is not the id of a run")));
     }
-    let file = block(lake, run_id).await?;
+    let document = document(lake, run_id).await?;
+    let caution = document.as_ref().and_then(optimistic);
+    let file = document.and_then(|document| document.research.monte_carlo);
     let (sims, seed) = (
         wish.sims.or(file.as_ref().and_then(|f| u32::try_from(f.sims).ok())),
         wish.seed.or(file.as_ref().map(|f| f.seed)),
@@ -77,11 +78,11 @@ pub(crate) async fn draw(lake: &Lake, run_id: &str, wish: Drawing) -> anyhow::Re
     let id = format!("{run_id}/monte_carlo/{what}/{sims}/{seed}/{block}");
     let stored = stored(&rows, run_id, what, sims, seed, block)?;
     lake.append_rows("monte_carlo", &[stored], Some(&id)).await?;
-    Ok(Histories { rows, sims, seed, what, count })
+    Ok(Histories { rows, sims, seed, what, count, caution })
 }
 
-/// The block of the file that a run was made from.
-async fn block(lake: &Lake, run_id: &str) -> anyhow::Result<Option<Block>> {
+/// The file that a run was made from.
+async fn document(lake: &Lake, run_id: &str) -> anyhow::Result<Option<Document>> {
     let batches = ask(lake, &format!("select pipeline from runs where run_id = '{run_id}'")).await?;
     let text = batches.iter().find(|batch| batch.num_rows() > 0).map(|batch| cast(batch.column(0), &DataType::Utf8));
     let Some(text) = text.transpose()? else {
@@ -89,9 +90,8 @@ async fn block(lake: &Lake, run_id: &str) -> anyhow::Result<Option<Block>> {
             "the lake has no finished run {run_id}: see 'candleflow sql \"select run_id from runs\"'"
         )));
     };
-    // The file was good when it ran; what a later version refuses of it says nothing of its monte_carlo block.
-    let document = candleflow_config::read(run_id, text.as_string::<i32>().value(0), &Overrides::default()).ok();
-    Ok(document.and_then(|document| document.research.monte_carlo))
+    // The file was good when it ran; what a later version refuses of it changes no row of the run.
+    Ok(candleflow_config::read(run_id, text.as_string::<i32>().value(0), &Overrides::default()).ok())
 }
 
 async fn column(lake: &Lake, sql: &str) -> anyhow::Result<Vec<f64>> {
@@ -99,25 +99,16 @@ async fn column(lake: &Lake, sql: &str) -> anyhow::Result<Vec<f64>> {
     Ok(batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Float64Type>().iter().flatten()).collect())
 }
 
-/// Returns from day to day of the equity that the run kept, all accounts together, the balance first.
+/// Returns from day to day as the run's own statistics took them: all accounts together, each at its last mark, the
+/// balance first.
 async fn daily(lake: &Lake, run_id: &str) -> anyhow::Result<Vec<f64>> {
-    let start =
-        column(lake, &format!("select start_balance from metrics where run_id = '{run_id}' and view = 'mark'")).await?;
-    let equity = column(
-        lake,
-        &format!(
-            "select sum(equity) from (
-           select symbol, day, last_value(equity order by \"time\") as equity from (
-             select symbol, \"time\", cast(equity as double) as equity, date_trunc('day', open_time) as day
-             from equity where run_id = '{run_id}') group by symbol, day) group by day order by day"
-        ),
-    )
-    .await?;
-    let (Some(start), false) = (start.first(), equity.is_empty()) else {
-        return Err(usage(format!("{run_id} keeps no equity and metrics: it needs sinks: [equity, metrics]")));
-    };
-    let before = std::iter::once(start).chain(&equity);
-    Ok(equity.iter().zip(before).map(|(equity, before)| equity / before - 1.0).collect())
+    let kept = lake.tables().await?.iter().any(|table| table == "metrics_by_day");
+    let sql = format!("select daily_return from metrics_by_day where run_id = '{run_id}' order by day");
+    let returns = if kept { column(lake, &sql).await? } else { Vec::new() };
+    if returns.is_empty() {
+        return Err(usage(format!("{run_id} keeps no daily returns: it needs sinks: [metrics]")));
+    }
+    Ok(returns)
 }
 
 /// Distributions as rows: the metric, what it was, and what it might have been.

@@ -3,6 +3,7 @@
 use super::{
     bars::{Bars, Window},
     study::Study,
+    waiting,
 };
 use crate::{
     exit::usage,
@@ -20,10 +21,11 @@ use candleflow_kernels::{
 use candleflow_lake::Lake;
 use candleflow_runtime::{
     Last,
-    sweep::{Found, Pass, PassKey, PassSet, Passed, SLICE, pass, slice_of_many},
+    sweep::{End, Found, Pass, PassKey, PassSet, Passed, SLICE, pass, slice_of_many},
 };
 use candleflow_schema::Micros;
-use std::{borrow::Cow, sync::Arc};
+use candleflow_stream::Intake;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What a set on its way takes beside its rows: the engine, the metrics, its operators.
@@ -53,6 +55,16 @@ pub(super) struct Passes<'a> {
     /// Bytes that sets may take.
     pub(super) memory: u64,
     pub(super) cancel: CancellationToken,
+}
+
+/// What is done on a symbol.
+enum Does<'d> {
+    /// A set trades, by the study's document.
+    Trades(&'d Document),
+    /// A set trades, by this one.
+    Closes(Box<Document>),
+    /// Nothing, with this much.
+    Waits(Money),
 }
 
 /// What sets came to.
@@ -126,10 +138,10 @@ impl Passes<'_> {
     }
 
     /// Runs one set that closes at the end of the window, each account beginning with this much; its statistics go on
-    /// from those before.
+    /// from those before. Nothing is traded without a set, and by an account that has nothing.
     pub(super) async fn close(
         &self,
-        number: u64,
+        number: Option<u64>,
         window: Window,
         balances: &[Money],
         before: Option<Metrics>,
@@ -138,15 +150,20 @@ impl Passes<'_> {
             Some(metrics) => Last::after(balances.len(), metrics),
             None => self.last(balances.first().copied().unwrap_or(Money::ZERO)),
         };
-        let mut sets = vec![PassSet { number, keys: Vec::new(), account: None, last, ends: true }];
+        let set = number.unwrap_or_default();
+        let mut sets = vec![PassSet { number: set, keys: Vec::new(), account: None, last, ends: true }];
         let closing = |place: usize| {
+            // Symbols of one account begin with the same money.
+            let balance = balances.get(place).or(balances.last()).copied().unwrap_or(Money::ZERO);
+            if number.is_none() || balance <= Money::ZERO {
+                return Does::Waits(balance);
+            }
             let mut document = self.study.prepared.document.clone();
             document.fills.at_end = AtEnd::Close;
-            // Symbols of one account begin with the same money.
-            if let (Some(account), Some(balance)) = (&mut document.account, balances.get(place).or(balances.last())) {
-                account.terms.balance = *balance;
+            if let Some(account) = &mut document.account {
+                account.terms.balance = balance;
             }
-            Cow::Owned(document)
+            Does::Closes(Box::new(document))
         };
         let keys = self.keys(&mut sets, window, false, closing).await?;
         let progress = |_| ();
@@ -169,7 +186,7 @@ impl Passes<'_> {
             PassSet { number: *number, keys: Vec::new(), account: None, last, ends: false }
         };
         let mut sets: Vec<PassSet> = numbers.iter().map(set).collect();
-        let keys = self.keys(&mut sets, window, lean, |_| Cow::Borrowed(document)).await?;
+        let keys = self.keys(&mut sets, window, lean, |_| Does::Trades(document)).await?;
         let (threads, choice, cancel) = (self.threads, self.choice, self.cancel.clone());
         let run = Pass { from: window.from, threads, progress, choice, cancel };
         Ok(pass(keys, sets, &run).await?)
@@ -184,14 +201,30 @@ impl Passes<'_> {
         }
     }
 
-    /// The symbols with their bars, and in `sets` what each set does on them; `document` gives that of a symbol by its
-    /// place.
+    /// How the accounts end after [`close`](Self::close); one over all symbols may have nothing to do there.
+    pub(super) async fn end(
+        &self,
+        number: Option<u64>,
+        window: Window,
+        balances: &[Money],
+        before: Option<Metrics>,
+    ) -> anyhow::Result<End> {
+        let cash = balances.first().copied().unwrap_or(Money::ZERO);
+        if self.study.prepared.is_portfolio() && (number.is_none() || cash <= Money::ZERO) {
+            let last = before.map_or_else(|| self.last(cash), |metrics| Last::after(1, metrics));
+            let sources = self.bars.sources(self.study, self.lake, window).await?;
+            return waiting::together(sources, cash, window.from, last).await;
+        }
+        self.close(number, window, balances, before).await?.end.context("an end was wanted")
+    }
+
+    /// The symbols with their bars, and in `sets` what each set does on them; `does` tells of a symbol by its place.
     async fn keys<'d>(
         &self,
         sets: &mut [PassSet],
         window: Window,
         lean: bool,
-        document: impl Fn(usize) -> Cow<'d, Document>,
+        does: impl Fn(usize) -> Does<'d>,
     ) -> anyhow::Result<Vec<PassKey>> {
         let (prepared, binding) = (&self.study.prepared, self.binding(window));
         let (state, together) = (prepared.session.state(), prepared.is_portfolio());
@@ -201,7 +234,19 @@ impl Passes<'_> {
         let mut keys = Vec::new();
         let sources = self.bars.sources(self.study, self.lake, window).await?;
         for (place, (symbol, source)) in sources.into_iter().enumerate() {
-            let many = self.study.with(&document(place), &numbers, &symbol)?;
+            let does = does(place);
+            let document = match &does {
+                Does::Trades(document) => document,
+                Does::Closes(document) => document.as_ref(),
+                Does::Waits(cash) => {
+                    for set in sets.iter_mut() {
+                        set.keys.push(waiting::alone(*cash, window.from)?);
+                    }
+                    keys.push(PassKey { key: symbol, source, intake: Intake::default(), shared: Vec::new() });
+                    continue;
+                }
+            };
+            let many = self.study.with(document, &numbers, &symbol)?;
             let (shared, own) = many.lower(&state, &binding, lean)?;
             many.join(&mut accounts, &binding)?;
             sets.iter_mut().zip(own).for_each(|(set, own)| set.keys.push(own));

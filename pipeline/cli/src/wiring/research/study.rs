@@ -2,7 +2,10 @@
 
 use crate::{
     exit::usage,
-    wiring::run::{Prepared, prepare},
+    wiring::{
+        report::headline,
+        run::{Prepared, prepare},
+    },
 };
 use candleflow_config::{Diagnostics, Document, research::Sweep};
 use candleflow_engine::{Binding, Filter, Gathering, Many, named};
@@ -96,6 +99,11 @@ impl Study {
     /// Plans sets that have been planned before, over a document that may differ in its account.
     pub(crate) fn with(&self, document: &Document, numbers: &[u64], symbol: &str) -> anyhow::Result<Many> {
         self.compile(Path::new(&document.name.value), document, numbers, symbol)
+    }
+
+    /// The view of `metrics` that counts.
+    pub(crate) fn view(&self) -> &'static str {
+        headline(&self.prepared.document)
     }
 
     /// The values of a set for people.

@@ -134,7 +134,7 @@ pub(crate) async fn sweep(study: &Study, lake: &Lake, wish: &Wish, cancel: Cance
     work.done();
     noted(notes).iter().for_each(|note| say(&format!("warning: in a set, up to {note}")));
     let elapsed = started.elapsed();
-    let trials = trials(lake, &header.run_id).await?;
+    let trials = trials(lake, &header.run_id, study.view()).await?;
     trials.write(lake, &header.run_id).await?;
     let digest = trials.digest(&study.prepared.canonical, &study.sweep.canonical())?;
     let variance = Arc::new(arrow::array::Float64Array::from(vec![trials.variance])) as arrow::array::ArrayRef;
@@ -203,7 +203,7 @@ async fn resumed(
 }
 
 /// Runs that have their `runs` row.
-async fn finished(lake: &Lake) -> anyhow::Result<BTreeSet<String>> {
+pub(super) async fn finished(lake: &Lake) -> anyhow::Result<BTreeSet<String>> {
     let rows = ask(lake, "select run_id from runs where mode = 'sweep'").await?;
     let ids = rows.iter().flat_map(|batch| {
         let ids = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).ok();

@@ -40,6 +40,8 @@ pub(super) fn better(metric: &str, a: Option<f64>, b: Option<f64>) -> Ordering {
 /// What is needed of each set to compare them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trials {
+    /// The view of `metrics` that counts.
+    view: &'static str,
     /// Rising.
     numbers: Vec<u64>,
     digests: Vec<String>,
@@ -49,10 +51,10 @@ pub(crate) struct Trials {
     pub(crate) variance: Option<f64>,
 }
 
-/// Reads all sets of a sweep.
-pub(super) async fn trials(lake: &Lake, run_id: &str) -> anyhow::Result<Trials> {
+/// Reads all sets of a sweep, in the view that counts.
+pub(super) async fn trials(lake: &Lake, run_id: &str, view: &'static str) -> anyhow::Result<Trials> {
     let sql = format!(
-        "select \"set\", sharpe, days, skew, kurtosis, digest from metrics where run_id = '{run_id}' and view = 'mark' order by 1"
+        "select \"set\", sharpe, days, skew, kurtosis, digest from metrics where run_id = '{run_id}' and view = '{view}' order by 1"
     );
     let (mut numbers, mut digests, mut moments) = (Vec::new(), Vec::new(), Vec::new());
     for batch in ask(lake, &sql).await? {
@@ -76,7 +78,7 @@ pub(super) async fn trials(lake: &Lake, run_id: &str) -> anyhow::Result<Trials> 
         deflated_sharpe((*sharpe)?, (*days)? as usize, (*skew)?, (*kurtosis)? + 3.0, count, variance.unwrap_or(0.0))
     };
     let deflated = moments.iter().map(deflated).collect();
-    Ok(Trials { numbers, digests, deflated, variance })
+    Ok(Trials { view, numbers, digests, deflated, variance })
 }
 
 /// Summed in the order of the sets.
@@ -133,9 +135,10 @@ impl Trials {
         let columns: Vec<String> = shown.iter().map(|m| format!("\"{m}\"")).collect();
         let params_sql: Vec<String> = params.iter().map(|p| format!("\"param_{p}\"")).collect();
         let sql = format!(
-            "select \"set\", {}, {} from metrics where run_id = '{run_id}' and view = 'mark' order by 1",
+            "select \"set\", {}, {} from metrics where run_id = '{run_id}' and view = '{}' order by 1",
             params_sql.join(", "),
-            columns.join(", ")
+            columns.join(", "),
+            self.view
         );
         let batches = ask(lake, &sql).await?;
         let schema = batches.first().map(RecordBatch::schema).context("the sweep has sets")?;

@@ -7,7 +7,8 @@
 //! A train window is a sweep over `from < time <= to`; the best set by the metric trades the test window after it. A test
 //! begins flat, with the sweep's warm-up before it and the money that the test before left in each account, and closes
 //! at its last close. Nothing after a train window's end is read to choose. Windows that would end after the data are
-//! left out, so that more data only adds windows.
+//! left out, so that more data only adds windows. Where nothing is chosen, and for an account that has lost everything,
+//! a test is time in which nothing is traded.
 
 use super::{
     bars::{Bars, Window},
@@ -32,17 +33,15 @@ use candleflow_kernels::{
     money::Money,
 };
 use candleflow_lake::{KLINES_TABLE, Lake};
-use candleflow_runtime::{
-    last::metrics_rows,
-    outlets::metrics_digest,
-    sweep::{End, Found},
-};
+use candleflow_runtime::{last::metrics_rows, outlets::metrics_digest, sweep::Found};
 use candleflow_schema::{Micros, digest, time};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// More windows than anybody reads.
 const WINDOWS: usize = 10_000;
+/// Tests close everything: what they came to is in this view.
+const CLOSED: &str = "closed";
 
 /// One step of the walk.
 pub(crate) struct Step {
@@ -53,7 +52,7 @@ pub(crate) struct Step {
     /// The metric in the train window, and in the test window alone.
     inside: Option<f64>,
     outside: Option<f64>,
-    /// Return and trades of the test window.
+    /// Return and trades of the test window; none where nothing was chosen.
     total_return: Option<f64>,
     trades: Option<f64>,
 }
@@ -90,19 +89,20 @@ pub(crate) async fn walk(
     let mut pinned = tables.files;
     pinned.insert(KLINES_TABLE.to_owned(), files.as_ref().clone());
     lake.pin(&header.run_id, &pinned).await?;
+    warn_short(study, &bars, &steps);
     // The train windows are read for nothing but what chooses.
     let choice = Choice::of([walk.choose.value.as_str()]).unwrap_or(Choice::ALL);
     let passes = Passes { study, lake, bars: &bars, statics, choice, threads, memory, cancel };
-    let (steps, end) = go(&passes, steps, walk).await?;
-    let Some(end) = end else {
+    let (steps, tests) = go(&passes, steps, walk).await?;
+    let Some(tests) = tests.filter(|_| steps.iter().any(|step| step.chosen.is_some())) else {
         return Err(usage(
             "no set traded in any test window: nothing to report; choose another metric or longer windows",
         ));
     };
-    let metrics = end.metrics.values();
+    let metrics = tests.values();
     let overall = metrics_rows(&[("out_of_sample", metrics.clone())])?;
     let windows = table(study, walk, &steps)?;
-    write(lake, &header, &windows, &overall, &end.metrics).await?;
+    write(lake, &header, &windows, &overall, &tests).await?;
     let mut chain = digest::Chain::new("walk_forward", "", &windows.schema());
     chain.update(&windows)?;
     let mut result = digest::Chain::new("metrics", "", &overall.schema());
@@ -127,11 +127,13 @@ fn steps(
     let (begin, end) = (from.unwrap_or(first - interval), last.min(to.unwrap_or(Micros::MAX)));
     let mut steps = Vec::new();
     let mut train = Window { from: begin, to: begin + walk.train };
-    while train.to + walk.test <= end && steps.len() < WINDOWS {
+    while train.to + walk.test <= end {
+        if steps.len() == WINDOWS {
+            return Err(usage(format!("walk_forward.step: the data hold more than {WINDOWS} windows: make it longer")));
+        }
         let test = Window { from: train.to, to: train.to + walk.test };
-        let none = (None, None, None, None, None);
-        let (chosen, inside, outside, total_return, trades) = none;
-        steps.push(Step { train, test, chosen, inside, outside, total_return, trades });
+        let (total_return, trades) = (Some(0.0), Some(0.0));
+        steps.push(Step { train, test, chosen: None, inside: None, outside: None, total_return, trades });
         train = Window { from: if walk.anchored { begin } else { train.from + walk.step }, to: train.to + walk.step };
     }
     if steps.is_empty() {
@@ -148,49 +150,75 @@ fn steps(
     Ok(steps)
 }
 
-async fn go(passes: &Passes<'_>, mut steps: Vec<Step>, walk: &WalkForward) -> anyhow::Result<(Vec<Step>, Option<End>)> {
+/// Says once for each beginning of a window which symbols have too few bars before it.
+fn warn_short(study: &Study, bars: &Bars, steps: &[Step]) {
+    let windows: BTreeMap<Micros, Window> =
+        steps.iter().flat_map(|step| [step.test, step.train]).map(|window| (window.from, window)).collect();
+    for (from, window) in windows {
+        let short = bars.short(window, study.warmup);
+        if !short.is_empty() {
+            say(&format!(
+                "warning: {}: less warm-up than wanted before {}: early values still depend on where the data begins",
+                short.join(", "),
+                time::format(from)
+            ));
+        }
+        // Where every bar before is wanted, no later window is shorter of them.
+        if study.warmup.is_none() {
+            return;
+        }
+    }
+}
+
+/// The steps with what came of them, and the statistics of all tests together.
+async fn go(
+    passes: &Passes<'_>,
+    mut steps: Vec<Step>,
+    walk: &WalkForward,
+) -> anyhow::Result<(Vec<Step>, Option<Metrics>)> {
     let study = passes.study;
     let terms = study.prepared.document.account.as_ref().context("a sweep has an account")?;
-    let mut end: Option<End> = None;
+    let accounts = if study.prepared.is_portfolio() { 1 } else { study.prepared.compiled.len() };
+    let balances = vec![terms.terms.balance; accounts];
+    let (mut cash, mut tests) = (balances.clone(), None);
     let metric = metric_index(&walk.choose.value).context("the metric was checked")?;
     let work = Work::new("walk", steps.len() as u64);
     let count = steps.len();
     for (place, step) in steps.iter_mut().enumerate() {
         work.at(place as u64, &format!("of {count} windows, {}", time::format(step.test.from)));
         let found = passes.run(&study.numbers, step.train, &|_| ()).await?.found;
-        let best = found.iter().map(|set| (set.number, value(set, metric)));
+        let best = found.iter().map(|set| (set.number, value(set, study.view(), metric)));
         // Sets come by number: the first of equals stays.
         let best = best.reduce(|a, b| if better(&walk.choose.value, b.1, a.1).is_lt() { b } else { a });
-        let Some((number, inside)) = best.filter(|(_, value)| value.is_some()) else { continue };
-        (step.chosen, step.inside) = (Some(number), inside);
         // Once with the file's balance, to be compared with the train window; once with what is left of it.
-        let accounts = if study.prepared.is_portfolio() { 1 } else { study.prepared.compiled.len() };
-        let balances = vec![terms.terms.balance; accounts];
-        let alone = passes.close(number, step.test, &balances, None).await?;
-        let named = |name: &str| metric_index(name).and_then(|place| value(&alone, place));
-        step.outside = value(&alone, metric);
-        (step.total_return, step.trades) = (named("total_return"), named("trades"));
-        let (cash, before) = match end.take() {
-            Some(End { cash, metrics }) => (cash, Some(metrics)),
-            None => (balances, None),
-        };
-        if cash.iter().any(|cash| *cash <= Money::ZERO) {
-            say("warning: an account was ruined: the walk ends there");
-            end = before.map(|metrics| End { metrics, cash });
-            break;
+        if let Some((number, inside)) = best.filter(|(_, value)| value.is_some()) {
+            (step.chosen, step.inside) = (Some(number), inside);
+            let alone = passes.close(step.chosen, step.test, &balances, None).await?;
+            let named = |name: &str| metric_index(name).and_then(|place| value(&alone, CLOSED, place));
+            step.outside = value(&alone, CLOSED, metric);
+            (step.total_return, step.trades) = (named("total_return"), named("trades"));
         }
-        let kept = before.clone().map(|metrics| End { metrics, cash: cash.clone() });
-        end = passes.close(number, step.test, &cash, before).await?.end.or(kept);
+        let after = passes.end(step.chosen, step.test, &cash, tests).await?;
+        for (place, left) in after.cash.into_iter().enumerate() {
+            // An account without a bar keeps what it has.
+            let Some(left) = left else { continue };
+            let before = std::mem::replace(&mut cash[place], left);
+            if before > Money::ZERO && left <= Money::ZERO {
+                let of = if accounts > 1 { format!(" of {}", study.prepared.symbols()[place]) } else { String::new() };
+                let end = time::format(step.test.to);
+                say(&format!("warning: ruin: the account{of} has nothing left at {end} and trades no more"));
+            }
+        }
+        tests = Some(after.metrics);
     }
     work.done();
-    Ok((steps, end))
+    Ok((steps, tests))
 }
 
-/// A metric of a set, with open trades marked.
-fn value(set: &Found, metric: usize) -> Option<f64> {
+/// A metric of a set in a view.
+fn value(set: &Found, view: &str, metric: usize) -> Option<f64> {
+    let row = set.metrics.column(0).as_string::<i32>().iter().position(|name| name == Some(view))?;
     let column = set.metrics.column(metric + 1).as_primitive::<Float64Type>();
-    // Tests close everything, and what they came to is in the closed view, the last one.
-    let row = if set.end.is_some() { set.metrics.num_rows() - 1 } else { 0 };
     (!column.is_null(row)).then(|| column.value(row))
 }
 
