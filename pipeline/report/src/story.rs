@@ -318,7 +318,8 @@ mod tests {
         let story = recorder.finish();
         assert!(story.ruined.is_empty());
         assert_eq!(story.equity.list().iter().map(|b| b.last).collect::<Vec<_>>(), [160.0, 170.0, 165.0]);
-        assert_eq!(story.months.table()[0].2, 0.1, "15 of 150");
+        let year = story.months.table()[0].2;
+        assert!((year - 0.1).abs() < 1e-12, "15 of 150: {year}");
         let mut same = Recorder::new(&["A".into()], &[100.0], Vec::new());
         same.equity(0, &row(0, 110.0));
         same.end(&[Some(110.0)]);
