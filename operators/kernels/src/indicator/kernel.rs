@@ -7,6 +7,8 @@
 use super::state::{Io, State, StateError};
 #[cfg(target_arch = "x86_64")]
 use crate::wide::{Vectors, vectors};
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::array;
 
 /// Layout of the bytes that [`Kernel::save`] writes.
@@ -115,6 +117,8 @@ impl<const I: usize, const O: usize, S: Step<I, O>> Rows<I, O, S> {
         while at < rows {
             let end = rows.min(at + BLOCK);
             let x = array::from_fn(|i| &inputs[i][at..end]);
+            let next = end..rows.min(end + BLOCK);
+            inputs.iter().for_each(|input| fetch(&input[next.clone()]));
             if all_finite(x) {
                 self.step.column(x, slices(outputs, at, end));
                 for output in outputs.iter_mut() {
@@ -136,6 +140,19 @@ impl<const I: usize, const O: usize, S: Step<I, O>> Rows<I, O, S> {
             for o in 0..O {
                 outputs[o][row] = if y[o].is_nan() { f64::NAN } else { y[o] };
             }
+        }
+    }
+}
+
+/// Asks the memory for a column that will be needed soon, while something else is computed.
+#[inline(always)]
+fn fetch(column: &[f64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in column.chunks(8) {
+        #[allow(unsafe_code, reason = "a hint by address")]
+        // SAFETY: it reads nothing, and the address is that of a number.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
         }
     }
 }

@@ -194,12 +194,11 @@ wide! {
         let mut begin = [0.0; 4 + GROUP];
         begin[..4].copy_from_slice(&past.values);
         begin[4..].copy_from_slice(&x[..GROUP]);
-        let (moved, _) = fours[8..].as_chunks_mut::<GROUP>();
-        for (group, moved) in moved[..rows / GROUP].iter_mut().enumerate() {
-            let values = if group == 0 { &begin[..] } else { &x[group * GROUP - 4..][..GROUP + 4] };
-            for k in 0..GROUP {
-                moved[k] = powers.of_four([values[k], values[k + 1], values[k + 2], values[k + 3], values[k + 4]]);
-            }
+        for (q, values) in fours[8..8 + GROUP].iter_mut().zip(begin.array_windows()) {
+            *q = powers.of_four(*values);
+        }
+        for (q, values) in fours[8 + GROUP..].iter_mut().zip(x[GROUP - 4..].array_windows()) {
+            *q = powers.of_four(*values);
         }
         for (u, [before, _, _, _, q]) in eights[8..].iter_mut().zip(fours[4..rows + 8].array_windows()) {
             *u = powers.four.mul_add(*before, *q);
