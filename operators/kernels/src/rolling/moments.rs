@@ -5,7 +5,7 @@
 //! sums around its last value, the next block's prefix sums around its first. The two shifts are neighbours, and both are
 //! in the window, so the variance is taken from numbers of its own size. Constant input gives exactly 0.
 
-use super::short::{self, LANES, Line, SHORT, Second, Short, lanes};
+use super::short::{self, Line, SHORT, Second, Short};
 use crate::indicator::{Io, State, StateError};
 use crate::wide::wide;
 
@@ -29,7 +29,7 @@ impl Moments {
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> (f64, f64) {
         match &mut self.0 {
-            Form::Short(short) => short.push(x).map_or((f64::NAN, f64::NAN), moments),
+            Form::Short(short) => short.push(x).map_or([f64::NAN; 2], short::window::<Spread>).into(),
             Form::Long(blocks) => blocks.push(x),
         }
     }
@@ -58,97 +58,52 @@ impl Second for Spread {
         let d = newer[0] - older[0];
         (older[1] + newer[1]) + d * d * (0.5 / size)
     }
-}
 
-/// Moments of windows of `n` rows, several beside each other: `part` and `row` give what begins at a place in the window.
-#[inline(always)]
-fn spread<const L: usize>(
-    [n, size]: [usize; 2],
-    part: impl Fn(usize) -> [[f64; L]; 2],
-    row: impl Fn(usize) -> [f64; L],
-) -> [[f64; L]; 2] {
-    let rest = n % size;
-    let [newest, mut inner] = part(n - size);
-    let middle = newest.map(|newest| newest * (1.0 / size as f64));
-    let (mut apart, mut squares) = ([0.0; L], [0.0; L]);
-    let mut at = rest;
-    while at < n - size {
-        let [sum, spread] = part(at);
-        for lane in 0..L {
-            let d = sum[lane] - newest[lane];
-            apart[lane] += d;
-            squares[lane] += d * d;
-            inner[lane] += spread[lane];
+    #[inline(always)]
+    fn of_windows<const L: usize>(
+        [n, size]: [usize; 2],
+        part: impl Fn(usize) -> [[f64; L]; 2],
+        row: impl Fn(usize) -> [f64; L],
+    ) -> [[f64; L]; 2] {
+        let rest = n % size;
+        let [newest, mut inner] = part(n - size);
+        let middle = newest.map(|newest| newest * (1.0 / size as f64));
+        let (mut apart, mut squares) = ([0.0; L], [0.0; L]);
+        let mut at = rest;
+        while at < n - size {
+            let [sum, spread] = part(at);
+            for lane in 0..L {
+                let d = sum[lane] - newest[lane];
+                apart[lane] += d;
+                squares[lane] += d * d;
+                inner[lane] += spread[lane];
+            }
+            at += size;
         }
-        at += size;
-    }
-    for at in 0..rest {
-        let row = row(at);
-        for lane in 0..L {
-            let d = row[lane] - middle[lane];
-            apart[lane] += d;
-            inner[lane] += d * d;
+        for at in 0..rest {
+            let row = row(at);
+            for lane in 0..L {
+                let d = row[lane] - middle[lane];
+                apart[lane] += d;
+                inner[lane] += d * d;
+            }
         }
+        let (share, whole) = (1.0 / n as f64, 1.0 / size as f64);
+        let (mut mean, mut variance) = (middle, squares);
+        for lane in 0..L {
+            let d = apart[lane] * share;
+            let rest = (inner[lane] + squares[lane] * whole) * share - d * d;
+            mean[lane] += d;
+            variance[lane] = if rest > 0.0 { rest } else { 0.0 };
+        }
+        [mean, variance]
     }
-    let (share, whole) = (1.0 / n as f64, 1.0 / size as f64);
-    let (mut mean, mut variance) = (middle, squares);
-    for lane in 0..L {
-        let d = apart[lane] * share;
-        let rest = (inner[lane] + squares[lane] * whole) * share - d * d;
-        mean[lane] += d;
-        variance[lane] = if rest > 0.0 { rest } else { 0.0 };
-    }
-    [mean, variance]
-}
-
-/// Moments of one short window.
-#[inline(always)]
-fn moments(window: &[f64]) -> (f64, f64) {
-    let size = short::part(window.len());
-    let part = |at| short::both::<Spread>(&window[at..at + size]).map(|one| [one]);
-    let [[mean], [variance]] = spread([window.len(), size], part, |at| [window[at]]);
-    (mean, variance)
 }
 
 wide! {
     /// Moments of the windows of `n` rows that begin on each row of a line.
     fn all_moments(line: &Line, made: &mut [Line; 2], n: usize, means: &mut [f64], variances: &mut [f64]) {
-        match short::part(n) {
-            1 => all_of(line, made, [n, 1], means, variances),
-            2 => all_of(line, made, [n, 2], means, variances),
-            4 => all_of(line, made, [n, 4], means, variances),
-            _ => all_of(line, made, [n, 8], means, variances),
-        }
-    }
-}
-
-/// [`all_moments`] for parts whose size the compiler knows.
-#[inline(always)]
-fn all_of(line: &Line, made: &mut [Line; 2], [n, size]: [usize; 2], means: &mut [f64], variances: &mut [f64]) {
-    let [sums, spreads] = made;
-    short::boths::<Spread>(line, [n, size], means.len(), [sums, spreads]);
-    let (sums, spreads) = (&*sums, &*spreads);
-    let (tiles, left) = means.as_chunks_mut::<LANES>();
-    let (more_tiles, more_left) = variances.as_chunks_mut::<LANES>();
-    let mut row = 0;
-    for (mean, variance) in tiles.iter_mut().zip(more_tiles) {
-        [*mean, *variance] = spread(
-            [n, size],
-            #[inline(always)]
-            |at| {
-                if size == 1 {
-                    [lanes(line, row + at), [0.0; LANES]]
-                } else {
-                    [lanes(sums, row + at), lanes(spreads, row + at)]
-                }
-            },
-            #[inline(always)]
-            |at| lanes(line, row + at),
-        );
-        row += LANES;
-    }
-    for (k, (mean, variance)) in left.iter_mut().zip(more_left).enumerate() {
-        (*mean, *variance) = moments(&line[row + k..][..n]);
+        short::windows::<Spread>(line, made, n, means, variances);
     }
 }
 

@@ -161,12 +161,71 @@ pub(super) fn sums(line: &Line, [n, size]: [usize; 2], rows: usize, made: &mut L
     }
 }
 
-/// Sum of a part and a second number of it: how much it rises, or how much it varies.
+/// What comes of windows by the sums of their parts and a second number of each: how much it rises, or how much it varies.
 pub(super) trait Second {
     /// Of two values.
     fn of_two(pair: [f64; 2]) -> f64;
     /// Of two parts of `size` rows each, by what there is of them.
     fn of_parts(size: f64, older: [f64; 2], newer: [f64; 2]) -> f64;
+    /// Both results of windows of `n` rows, several beside each other: `part`, of `size` rows, and `row` give what begins
+    /// at a place in the window.
+    fn of_windows<const L: usize>(
+        sizes: [usize; 2],
+        part: impl Fn(usize) -> [[f64; L]; 2],
+        row: impl Fn(usize) -> [f64; L],
+    ) -> [[f64; L]; 2];
+}
+
+/// Both results of one window.
+#[inline(always)]
+pub(super) fn window<S: Second>(window: &[f64]) -> [f64; 2] {
+    let size = part(window.len());
+    let part = |at| both::<S>(&window[at..at + size]).map(|one| [one]);
+    let [[y], [z]] = S::of_windows([window.len(), size], part, |at| [window[at]]);
+    [y, z]
+}
+
+/// Both results of the windows of `n` rows that begin on each row of a line. To be called from a loop that is [`wide`].
+///
+/// [`wide`]: crate::wide::wide
+#[inline(always)]
+pub(super) fn windows<S: Second>(line: &Line, made: &mut [Line; 2], n: usize, y: &mut [f64], z: &mut [f64]) {
+    match part(n) {
+        1 => windows_of::<S>(line, made, [n, 1], y, z),
+        2 => windows_of::<S>(line, made, [n, 2], y, z),
+        4 => windows_of::<S>(line, made, [n, 4], y, z),
+        _ => windows_of::<S>(line, made, [n, 8], y, z),
+    }
+}
+
+/// [`windows`] of parts whose size the compiler knows.
+#[inline(always)]
+fn windows_of<S: Second>(line: &Line, made: &mut [Line; 2], [n, size]: [usize; 2], y: &mut [f64], z: &mut [f64]) {
+    let [sums, seconds] = made;
+    boths::<S>(line, [n, size], y.len(), [sums, seconds]);
+    let (sums, seconds) = (&*sums, &*seconds);
+    let (tiles, left) = y.as_chunks_mut::<LANES>();
+    let (more_tiles, more_left) = z.as_chunks_mut::<LANES>();
+    let mut row = 0;
+    for (y, z) in tiles.iter_mut().zip(more_tiles) {
+        [*y, *z] = S::of_windows(
+            [n, size],
+            #[inline(always)]
+            |at| {
+                if size == 1 {
+                    [lanes(line, row + at), [0.0; LANES]]
+                } else {
+                    [lanes(sums, row + at), lanes(seconds, row + at)]
+                }
+            },
+            #[inline(always)]
+            |at| lanes(line, row + at),
+        );
+        row += LANES;
+    }
+    for (k, (y, z)) in left.iter_mut().zip(more_left).enumerate() {
+        [*y, *z] = window::<S>(&line[row + k..][..n]);
+    }
 }
 
 #[inline(always)]
@@ -186,7 +245,7 @@ fn joined<S: Second>(size: f64, older: [f64; 2], newer: [f64; 2]) -> [f64; 2] {
 
 /// Both numbers of one part.
 #[inline(always)]
-pub(super) fn both<S: Second>(part: &[f64]) -> [f64; 2] {
+fn both<S: Second>(part: &[f64]) -> [f64; 2] {
     match *part {
         [a] => [a, 0.0],
         [a, b] => two_both::<S>([a, b]),
@@ -198,7 +257,7 @@ pub(super) fn both<S: Second>(part: &[f64]) -> [f64; 2] {
 
 /// Both numbers of the parts of `size` rows, as [`sums`]; of single rows nothing is made.
 #[inline(always)]
-pub(super) fn boths<S: Second>(line: &Line, [n, size]: [usize; 2], rows: usize, made: [&mut Line; 2]) {
+fn boths<S: Second>(line: &Line, [n, size]: [usize; 2], rows: usize, made: [&mut Line; 2]) {
     let count = count(n, size, rows);
     let [sums, seconds] = made;
     match size {

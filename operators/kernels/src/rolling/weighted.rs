@@ -6,7 +6,7 @@
 //! regression line: its slope is `6 (weighted - plain) / (n - 1)`. Constant input gives exactly that constant and a slope
 //! of exactly 0.
 
-use super::short::{self, LANES, Line, SHORT, Second, Short, lanes};
+use super::short::{self, Line, SHORT, Second, Short};
 use crate::indicator::{Io, State, StateError};
 use crate::wide::wide;
 
@@ -41,7 +41,10 @@ impl Weighted {
     #[inline(always)]
     pub fn push(&mut self, x: f64) -> Means {
         match &mut self.0 {
-            Form::Short(short) => short.push(x).map_or(Means { mean: f64::NAN, tilt: f64::NAN }, means),
+            Form::Short(short) => {
+                let [mean, tilt] = short.push(x).map_or([f64::NAN; 2], short::window::<Rise>);
+                Means { mean, tilt }
+            }
             Form::Long(blocks) => blocks.push(x),
         }
     }
@@ -73,101 +76,56 @@ impl Second for Rise {
     fn of_parts(size: f64, older: [f64; 2], newer: [f64; 2]) -> f64 {
         (older[1] + newer[1]) + (newer[0] - older[0]) * size
     }
-}
 
-/// Means of windows of `n` rows, several beside each other: `part` and `row` give what begins at a place in the window.
-#[inline(always)]
-fn tilted<const L: usize>(
-    [n, size]: [usize; 2],
-    part: impl Fn(usize) -> [[f64; L]; 2],
-    row: impl Fn(usize) -> [f64; L],
-) -> [[f64; L]; 2] {
-    let rest = n % size;
-    let [newest, mut rises] = part(n - size);
-    let middle = newest.map(|newest| newest * (1.0 / size as f64));
-    // Distances from the newest part, and the same times the parts that are newer.
-    let (mut apart, mut aged) = ([0.0; L], [0.0; L]);
-    let mut at = rest;
-    while at < n - size {
-        let [sum, rise] = part(at);
-        for lane in 0..L {
-            apart[lane] += sum[lane] - newest[lane];
-            aged[lane] += apart[lane];
-            rises[lane] += rise[lane];
+    #[inline(always)]
+    fn of_windows<const L: usize>(
+        [n, size]: [usize; 2],
+        part: impl Fn(usize) -> [[f64; L]; 2],
+        row: impl Fn(usize) -> [f64; L],
+    ) -> [[f64; L]; 2] {
+        let rest = n % size;
+        let [newest, mut rises] = part(n - size);
+        let middle = newest.map(|newest| newest * (1.0 / size as f64));
+        // Distances from the newest part, and the same times the parts that are newer.
+        let (mut apart, mut aged) = ([0.0; L], [0.0; L]);
+        let mut at = rest;
+        while at < n - size {
+            let [sum, rise] = part(at);
+            for lane in 0..L {
+                apart[lane] += sum[lane] - newest[lane];
+                aged[lane] += apart[lane];
+                rises[lane] += rise[lane];
+            }
+            at += size;
         }
-        at += size;
-    }
-    let half = (size as f64 - 1.0) * 0.5;
-    for lane in 0..L {
-        aged[lane] = aged[lane] * size as f64 + (apart[lane] * half - rises[lane] * 0.5);
-    }
-    for at in 0..rest {
-        let row = row(at);
-        let age = (n - 1 - at) as f64;
+        let half = (size as f64 - 1.0) * 0.5;
         for lane in 0..L {
-            let d = row[lane] - middle[lane];
-            apart[lane] += d;
-            aged[lane] += d * age;
+            aged[lane] = aged[lane] * size as f64 + (apart[lane] * half - rises[lane] * 0.5);
         }
+        for at in 0..rest {
+            let row = row(at);
+            let age = (n - 1 - at) as f64;
+            for lane in 0..L {
+                let d = row[lane] - middle[lane];
+                apart[lane] += d;
+                aged[lane] += d * age;
+            }
+        }
+        let count = n as f64;
+        let (share, lever, weight) = (1.0 / count, 2.0 / (count + 1.0) - 1.0 / count, 2.0 / (count * (count + 1.0)));
+        let (mut mean, mut tilt) = (middle, apart);
+        for lane in 0..L {
+            mean[lane] += apart[lane] * share;
+            tilt[lane] = apart[lane] * lever - aged[lane] * weight;
+        }
+        [mean, tilt]
     }
-    let count = n as f64;
-    let (share, lever, weight) = (1.0 / count, 2.0 / (count + 1.0) - 1.0 / count, 2.0 / (count * (count + 1.0)));
-    let (mut mean, mut tilt) = (middle, apart);
-    for lane in 0..L {
-        mean[lane] += apart[lane] * share;
-        tilt[lane] = apart[lane] * lever - aged[lane] * weight;
-    }
-    [mean, tilt]
-}
-
-/// Means of one short window.
-#[inline(always)]
-fn means(window: &[f64]) -> Means {
-    let size = short::part(window.len());
-    let part = |at| short::both::<Rise>(&window[at..at + size]).map(|one| [one]);
-    let [[mean], [tilt]] = tilted([window.len(), size], part, |at| [window[at]]);
-    Means { mean, tilt }
 }
 
 wide! {
     /// Means of the windows of `n` rows that begin on each row of a line.
     fn all_means(line: &Line, made: &mut [Line; 2], n: usize, plain: &mut [f64], tilts: &mut [f64]) {
-        match short::part(n) {
-            1 => all_of(line, made, [n, 1], plain, tilts),
-            2 => all_of(line, made, [n, 2], plain, tilts),
-            4 => all_of(line, made, [n, 4], plain, tilts),
-            _ => all_of(line, made, [n, 8], plain, tilts),
-        }
-    }
-}
-
-/// [`all_means`] for parts whose size the compiler knows.
-#[inline(always)]
-fn all_of(line: &Line, made: &mut [Line; 2], [n, size]: [usize; 2], plain: &mut [f64], tilts: &mut [f64]) {
-    let [sums, rises] = made;
-    short::boths::<Rise>(line, [n, size], plain.len(), [sums, rises]);
-    let (sums, rises) = (&*sums, &*rises);
-    let (tiles, left) = plain.as_chunks_mut::<LANES>();
-    let (more_tiles, more_left) = tilts.as_chunks_mut::<LANES>();
-    let mut row = 0;
-    for (mean, tilt) in tiles.iter_mut().zip(more_tiles) {
-        [*mean, *tilt] = tilted(
-            [n, size],
-            #[inline(always)]
-            |at| {
-                if size == 1 {
-                    [lanes(line, row + at), [0.0; LANES]]
-                } else {
-                    [lanes(sums, row + at), lanes(rises, row + at)]
-                }
-            },
-            #[inline(always)]
-            |at| lanes(line, row + at),
-        );
-        row += LANES;
-    }
-    for (k, (mean, tilt)) in left.iter_mut().zip(more_left).enumerate() {
-        Means { mean: *mean, tilt: *tilt } = means(&line[row + k..][..n]);
+        short::windows::<Rise>(line, made, n, plain, tilts);
     }
 }
 

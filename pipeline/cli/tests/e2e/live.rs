@@ -65,6 +65,16 @@ fn klines(home: &Home) -> String {
     home.run(&["sql", &sql, "--format", "csv"]).good().out
 }
 
+/// How many signals were published, none of them twice.
+fn published_once(peeked: &str) -> usize {
+    let mut once: Vec<&str> = peeked.lines().filter_map(|l| l.split_once(' ').map(|(_, record)| record)).collect();
+    let count = once.len();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), count, "a signal was published twice");
+    count
+}
+
 #[test]
 fn one_process_with_every_fault_gives_the_digest_of_the_import() {
     let home = Home::new();
@@ -219,12 +229,7 @@ fn an_up_that_is_killed_goes_on_with_its_jobs() {
     let said = home.start("up2", &args).end(PATIENCE).good();
     let history = home.run(&["run", "parity.yaml", "--from", FROM, "--to", to]).good();
     assert_eq!(said.value("digest"), history.value("digest"), "{said:?} {history:?}");
-    let published = signals();
-    let mut once: Vec<&str> = published.lines().filter_map(|l| l.split_once(' ').map(|(_, record)| record)).collect();
-    let count = once.len();
-    once.sort_unstable();
-    once.dedup();
-    assert_eq!(once.len(), count, "a signal was published twice");
+    let count = published_once(&signals());
     let placed = format!("select count(*) from orders where run_id = '{}' and event = 'placed'", said.value("run"));
     let placed = home.run(&["sql", &placed, "--format", "csv"]).good();
     assert_eq!(placed.out.lines().nth(1), Some(count.to_string().as_str()), "each order has its signal");
@@ -411,12 +416,7 @@ fn a_live_run_that_is_killed_goes_on_from_what_it_had_recorded() {
         "--format",
         "csv",
     ]);
-    let published = signals();
-    let mut once: Vec<&str> = published.lines().filter_map(|l| l.split_once(' ').map(|(_, record)| record)).collect();
-    let count = once.len();
-    once.sort_unstable();
-    once.dedup();
-    assert_eq!(once.len(), count, "a signal was published twice");
+    let count = published_once(&signals());
     assert_eq!(placed.good().out.lines().nth(1), Some(count.to_string().as_str()), "each order has its signal");
     let again = home.run(&first);
     assert_eq!(again.code, 2, "{again:?}");

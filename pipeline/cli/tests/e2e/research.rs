@@ -1,6 +1,6 @@
 //! What is made of many runs, over made-up markets in which symbols begin late, have holes, or ruin an account.
 
-use crate::support::{Home, Said};
+use crate::support::{Home, Said, ask, shared};
 use std::fmt::Write as _;
 
 const HOUR: i64 = 3_600_000;
@@ -53,12 +53,6 @@ sweep: { grid: { fast: [2, 3, 5], slow: [8, 13, 21] } }
 walk_forward: { train: 7d, test: 3d, choose: sharpe }
 monte_carlo: { sims: 50, seed: 7, of: returns }
 "#;
-
-/// The cells of a query, without its header.
-fn ask(home: &Home, sql: &str) -> Vec<Vec<String>> {
-    let said = home.run(&["sql", sql, "--format", "csv"]).good();
-    said.out.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
-}
 
 /// The only number of a query.
 fn number(home: &Home, sql: &str) -> f64 {
@@ -235,4 +229,67 @@ fn overfitting_is_told_of_a_table_too() {
     assert!(said.out.contains("over 2 sets") && said.value("splits") == "12870", "{said:?}");
     let said = home.run(&["pbo", "runs"]);
     assert!(said.code == 2 && said.err.contains("runs: returns need a column of times"), "{said:?}");
+}
+
+#[test]
+fn a_walk_forward_does_not_know_what_comes() {
+    let Some(folder) = shared() else { return };
+    let bars = std::fs::read_to_string(folder.join("klines_archive_csv/BTCUSDT-1h-2024-11.csv")).unwrap();
+    let lines: Vec<&str> = bars.lines().collect();
+    let one = CROSS.replace("[BTCUSDT, ETHUSDT]", "[BTCUSDT]");
+    let walk = |count: usize| {
+        let home = Home::new();
+        home.write("BTCUSDT-1h-2024-11.csv", &(lines[..count].join("\n") + "\n"));
+        home.run(&["import", "BTCUSDT-1h-2024-11.csv"]).good();
+        home.write("walk.yaml", &one);
+        let said = home.run(&["walk-forward", "walk.yaml", "--format", "csv"]).good();
+        (said.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>(), home)
+    };
+    let (whole, home) = walk(lines.len());
+    assert_eq!(whole.len(), 7, "30 days hold train and test of 10 days, and six steps of 3: {whole:?}");
+    let sets: std::collections::BTreeSet<&str> = whole.iter().map(|row| row.split(',').nth(4).unwrap()).collect();
+    assert!(sets.len() > 1, "the walk changes its mind: {whole:?}");
+    // Cut anywhere, the windows that are left are the same to the last digit.
+    for count in [lines.len() - 1, 500, 251] {
+        let (cut, _) = walk(count);
+        assert_eq!(cut, whole[..(count - 240) / 72 + 1], "{count} bars");
+    }
+    // The chosen set was the best of a sweep over the train window alone, and what it then made is a run's closed view.
+    let cells: Vec<Vec<&str>> = whole.iter().map(|row| row.split(',').collect()).collect();
+    for row in &cells {
+        let (train_from, train_to, test_to, set) = (row[1], row[2], row[3], row[4]);
+        let sweep =
+            home.run(&["sweep", "walk.yaml", "--from", train_from, "--to", train_to, "--top", "1", "--format", "csv"]);
+        assert_eq!(sweep.good().out.lines().nth(1).unwrap().split(',').next(), Some(set), "{row:?}");
+        let test =
+            home.run(&["run", "walk.yaml", "--sweep-set", set, "--from", train_to, "--to", test_to, "--json"]).good();
+        let test: serde_json::Value = serde_json::from_str(&test.out).unwrap();
+        let closed = |name: &str| test["metrics"]["closed"][name].as_f64();
+        let cell = |at: usize| row[at].parse::<f64>().ok();
+        let chosen = row.len() - 4;
+        assert_eq!(
+            [cell(chosen + 1), cell(chosen + 2), cell(chosen + 3)],
+            ["sharpe", "total_return", "trades"].map(closed),
+            "{row:?}"
+        );
+    }
+    // The tests one after the other: their trades add up, and returns multiply up to rounding of quantities.
+    let overall = ask(&home, "select total_return, trades from metrics where view = 'out_of_sample'");
+    let sum: f64 = cells.iter().map(|row| row[row.len() - 1].parse::<f64>().unwrap()).sum();
+    let product = cells.iter().map(|row| 1.0 + row[row.len() - 2].parse::<f64>().unwrap()).product::<f64>() - 1.0;
+    assert_eq!(overall[0][1].parse::<f64>().unwrap(), sum);
+    assert!((overall[0][0].parse::<f64>().unwrap() - product).abs() < 1e-9, "{overall:?} and {product}");
+    let equity = ask(&home, "select equity from walk_forward_equity order by \"time\" desc limit 1");
+    let end = ask(&home, "select end_equity from metrics where view = 'out_of_sample'");
+    assert_eq!(equity, end);
+
+    home.write("walk.yaml", &one.replace("train: 7d", "train: 90d"));
+    let said = home.run(&["walk-forward", "walk.yaml"]);
+    assert!(
+        said.code == 2 && said.err.contains("a window is longer than the data: train and test take 93.0 days"),
+        "{said:?}"
+    );
+    home.write("walk.yaml", &one.replace("choose: sharpe", "choose: sharp"));
+    let said = home.run(&["walk-forward", "walk.yaml"]);
+    assert!(said.code == 2 && said.err.contains("there is no such metric"), "{said:?}");
 }

@@ -167,3 +167,9 @@ pub(crate) fn kafka() -> Option<String> {
     }
     given
 }
+
+/// The cells of a query's rows.
+pub(crate) fn ask(home: &Home, sql: &str) -> Vec<Vec<String>> {
+    let said = home.run(&["sql", sql, "--format", "csv"]).good();
+    said.out.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}

@@ -1,6 +1,6 @@
 //! Sweeps and what is made of them: equal to single runs, for any threads, through kill -9, and refused in time.
 
-use crate::support::{Home, Said, pause, shared};
+use crate::support::{Home, Said, ask, pause, shared};
 use std::{
     fmt::Write as _,
     time::{Duration, Instant},
@@ -70,12 +70,6 @@ pub(crate) fn home_with_bars() -> Option<Home> {
     let file = |s: &str| folder.join(format!("{s}-1m-20210420-20210520.csv.gz")).display().to_string();
     home.run(&["import", &file("BTCUSDT"), &file("ETHUSDT")]).good();
     Some(home)
-}
-
-/// The cells of a query, without its header.
-pub(crate) fn ask(home: &Home, sql: &str) -> Vec<Vec<String>> {
-    let said = home.run(&["sql", sql, "--format", "csv"]).good();
-    said.out.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 
 pub(crate) fn metrics_chain(said: &Said) -> String {
@@ -372,84 +366,6 @@ fn drawn_sets_follow_from_the_seed_and_come_from_the_grid() {
         assert!(fast < slow && slow < 3000.0, "{row:?}");
         assert_eq!(set, (fast - 2.0) * 1e6 + slow - 2.0, "a set is its place in the grid");
     }
-}
-
-const WALK: &str = r#"
-name: walk
-source: { symbols: [BTCUSDT], interval: 1h }
-params: { fast: 3, slow: 10 }
-columns:
-  fast: sma(close, $fast)
-  slow: sma(close, $slow)
-strategy:
-  long: { entry: "crossover(fast, slow)", exit: "crossunder(fast, slow)" }
-  short: { entry: "crossunder(fast, slow)", exit: "crossover(fast, slow)" }
-  size: { equity: 50% }
-account: { balance: 10000, fees: { maker: 0.1%, taker: 0.1% } }
-sweep: { grid: { fast: [2, 3, 5], slow: [8, 13, 21] } }
-walk_forward: { train: 7d, test: 3d, choose: sharpe }
-"#;
-
-#[test]
-fn a_walk_forward_does_not_know_what_comes() {
-    let Some(folder) = shared() else { return };
-    let bars = std::fs::read_to_string(folder.join("klines_archive_csv/BTCUSDT-1h-2024-11.csv")).unwrap();
-    let lines: Vec<&str> = bars.lines().collect();
-    let walk = |count: usize| {
-        let home = Home::new();
-        home.write("BTCUSDT-1h-2024-11.csv", &(lines[..count].join("\n") + "\n"));
-        home.run(&["import", "BTCUSDT-1h-2024-11.csv"]).good();
-        home.write("walk.yaml", WALK);
-        let said = home.run(&["walk-forward", "walk.yaml", "--format", "csv"]).good();
-        (said.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>(), home)
-    };
-    let (whole, home) = walk(lines.len());
-    assert_eq!(whole.len(), 7, "30 days hold train and test of 10 days, and six steps of 3: {whole:?}");
-    let sets: std::collections::BTreeSet<&str> = whole.iter().map(|row| row.split(',').nth(4).unwrap()).collect();
-    assert!(sets.len() > 1, "the walk changes its mind: {whole:?}");
-    // Cut anywhere, the windows that are left are the same to the last digit.
-    for count in [lines.len() - 1, 500, 251] {
-        let (cut, _) = walk(count);
-        assert_eq!(cut, whole[..(count - 240) / 72 + 1], "{count} bars");
-    }
-    // The chosen set was the best of a sweep over the train window alone, and what it then made is a run's closed view.
-    let cells: Vec<Vec<&str>> = whole.iter().map(|row| row.split(',').collect()).collect();
-    for row in &cells {
-        let (train_from, train_to, test_to, set) = (row[1], row[2], row[3], row[4]);
-        let sweep =
-            home.run(&["sweep", "walk.yaml", "--from", train_from, "--to", train_to, "--top", "1", "--format", "csv"]);
-        assert_eq!(sweep.good().out.lines().nth(1).unwrap().split(',').next(), Some(set), "{row:?}");
-        let test =
-            home.run(&["run", "walk.yaml", "--sweep-set", set, "--from", train_to, "--to", test_to, "--json"]).good();
-        let test: serde_json::Value = serde_json::from_str(&test.out).unwrap();
-        let closed = |name: &str| test["metrics"]["closed"][name].as_f64();
-        let cell = |at: usize| row[at].parse::<f64>().ok();
-        let chosen = row.len() - 4;
-        assert_eq!(
-            [cell(chosen + 1), cell(chosen + 2), cell(chosen + 3)],
-            ["sharpe", "total_return", "trades"].map(closed),
-            "{row:?}"
-        );
-    }
-    // The tests one after the other: their trades add up, and returns multiply up to rounding of quantities.
-    let overall = ask(&home, "select total_return, trades from metrics where view = 'out_of_sample'");
-    let sum: f64 = cells.iter().map(|row| row[row.len() - 1].parse::<f64>().unwrap()).sum();
-    let product = cells.iter().map(|row| 1.0 + row[row.len() - 2].parse::<f64>().unwrap()).product::<f64>() - 1.0;
-    assert_eq!(overall[0][1].parse::<f64>().unwrap(), sum);
-    assert!((overall[0][0].parse::<f64>().unwrap() - product).abs() < 1e-9, "{overall:?} and {product}");
-    let equity = ask(&home, "select equity from walk_forward_equity order by \"time\" desc limit 1");
-    let end = ask(&home, "select end_equity from metrics where view = 'out_of_sample'");
-    assert_eq!(equity, end);
-
-    home.write("walk.yaml", &WALK.replace("train: 7d", "train: 90d"));
-    let said = home.run(&["walk-forward", "walk.yaml"]);
-    assert!(
-        said.code == 2 && said.err.contains("a window is longer than the data: train and test take 93.0 days"),
-        "{said:?}"
-    );
-    home.write("walk.yaml", &WALK.replace("choose: sharpe", "choose: sharp"));
-    let said = home.run(&["walk-forward", "walk.yaml"]);
-    assert!(said.code == 2 && said.err.contains("there is no such metric"), "{said:?}");
 }
 
 #[test]

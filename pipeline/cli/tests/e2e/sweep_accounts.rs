@@ -2,8 +2,8 @@
 //! through kill -9, in a walk as well.
 
 use crate::{
-    support::{Home, pause, shared},
-    sweep::{ask, every_set_is_its_run, home_with_bars, metrics_chain},
+    support::{Home, ask, pause, shared},
+    sweep::{every_set_is_its_run, home_with_bars, metrics_chain},
 };
 use std::time::{Duration, Instant};
 
