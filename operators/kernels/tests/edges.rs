@@ -216,3 +216,20 @@ fn what_talib_lacks_is_there() {
             .any(|param| ["classic", "fibonacci", "camarilla"].iter().all(|word| param.number_of(word).is_some()))
     );
 }
+
+/// The way travelled and the way made good may both be infinite where no price and no step is.
+#[test]
+fn an_efficiency_of_steps_that_overflow_is_the_same_in_one_piece_and_in_many() {
+    let mut bars = Bars::walk(17, 600);
+    for (row, price) in [(200, 1.2e308), (201, 0.0), (202, -1.2e308)] {
+        bars.close[row] = price;
+    }
+    for (name, params) in [("er", [2.0]), ("er", [10.0]), ("kama", [2.0]), ("kama", [30.0])] {
+        let indicator = lookup(name).unwrap();
+        let made = whole(indicator, &params, &bars);
+        assert!(same_bits(&made, &run(indicator, &params, &bars, 1, 300)), "{name} {params:?} bar by bar");
+        assert!(same_bits(&made, &run(indicator, &params, &bars, 101, 201)), "{name} {params:?} in odd pieces");
+    }
+    let er = whole(lookup("er").unwrap(), &[2.0], &bars);
+    assert_eq!(er[0][202], 1.0, "all the way in one direction");
+}

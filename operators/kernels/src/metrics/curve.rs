@@ -158,7 +158,7 @@ impl Curve {
         let (Some(first), Some(last)) = (time.first(), time.last()) else { return };
         self.observe(open_time[0], *first + offset, equity, false);
         let more = time.len() as u64 - 1;
-        if self.pivot == 0.0 {
+        if self.pivot == 0.0 || !self.needs.bar_returns {
             self.bars += more; // returns of zero add nothing
         } else {
             (0..more).for_each(|_| {

@@ -21,7 +21,7 @@ use crate::wide::wide;
 /// Rows that are computed side by side.
 const GROUP: usize = 16;
 
-/// Exponential average; state is 34 numbers.
+/// Exponential average; state is 35 numbers.
 #[derive(Clone, Debug)]
 pub struct Average {
     seed: usize,

@@ -1,6 +1,7 @@
 //! Rolling primitives: the few loops that the indicators are made of.
 //!
-//! Each keeps a bounded state, does work that does not grow with its period (amortised), and where it has two forms,
+//! Each keeps a bounded state, does work that does not grow with its period (amortised; windows of up
+//! to 64 rows are walked row by row), and where it has two forms,
 //! `push` for one row and `column` for many, both give the same bits. Nothing here subtracts a value that leaves a
 //! window from a sum: a window's sum is put together from parts of it, or is the suffix of one block of rows plus the
 //! prefix of the next, so errors cannot pile up.

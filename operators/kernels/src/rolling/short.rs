@@ -27,7 +27,8 @@ const LINE: usize = SHORT + BLOCK + STRIDE + 8;
 pub(super) type Line = [f64; LINE];
 
 /// What a block needs while it is computed: its values, and what is made of them. Kept per thread, because clearing it for
-/// every block would take as long as the sums; nothing is read that was not written for the block at hand.
+/// every block would take as long as the sums. What was not written for the block at hand is read up to the end of a stride
+/// at most, and makes no part that a window has.
 #[repr(align(64))]
 struct Scratch {
     line: Line,

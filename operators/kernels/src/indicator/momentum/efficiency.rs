@@ -29,9 +29,10 @@ impl Efficiency {
     }
 }
 
+/// Both may be infinite where neither a value nor a step is; NaN is only what has no path yet.
 #[inline]
 fn ratio(change: f64, path: f64) -> f64 {
-    if path <= change { 1.0 } else { (change / path).abs() }
+    if path <= change || change == f64::NEG_INFINITY { 1.0 } else { (change / path).abs() }
 }
 
 impl Step<1, 1> for Efficiency {
