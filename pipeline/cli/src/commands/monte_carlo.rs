@@ -21,7 +21,7 @@ pub(super) async fn monte_carlo(args: MonteCarloArgs, settings: &Settings) -> an
     let wish = Drawing { sims: args.sims, seed: args.seed, of, block: args.block };
     let drawn = draw(&lake, &args.run_id, wish).await?;
     research::caution(drawn.caution, args.format)?;
-    research::show(&drawn.rows, args.format)?;
+    research::show(&drawn.rows, &(0..0), args.format)?;
     if args.format == Format::Table {
         say(&format!("{} histories of {} {}, seed {}", drawn.sims, drawn.count, drawn.what, drawn.seed));
     }

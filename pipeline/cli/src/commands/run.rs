@@ -51,8 +51,15 @@ pub(super) async fn run(mut args: RunArgs, settings: &Settings) -> anyhow::Resul
     let mut report = report.compared(compared)?;
     if let Some(study) = swept.filter(|_| !args.live) {
         match among(&study, &lake, (args.from, args.to)).await? {
-            Some(among) => report.deflate(among),
-            None => say("no finished sweep of this file over this time: without it there is no deflated Sharpe ratio"),
+            Some(among) => {
+                if among.is_stale {
+                    say(&format!("the sweep {} read an earlier state of the bars", among.sweep));
+                }
+                report.deflate(among);
+            }
+            None => say(
+                "no finished sweep of this file over this time has Sharpe ratios: without them there is no deflated one",
+            ),
         }
     }
     if let Some(file) = &args.report {

@@ -44,7 +44,7 @@ pub(super) async fn sweep(args: SweepArgs, settings: &Settings) -> anyhow::Resul
     let params: Vec<String> = study.sweep.axes.iter().map(|axis| axis.name.value.clone()).collect();
     let best = swept.trials.top(&lake, &swept.run_id, &args.by, args.top, &params).await?;
     research::caution(optimistic(&study.prepared.document), args.format)?;
-    research::show(&best, args.format)?;
+    research::show(&best, &(1..1 + params.len()), args.format)?;
     if args.format == Format::Table {
         print(&format!("sets    {}", swept.trials.len()))?;
         if let Some(found) = Overfit::of(&research::of_sets(&lake, &swept.run_id).await?) {

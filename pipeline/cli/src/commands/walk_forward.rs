@@ -23,7 +23,8 @@ pub(super) async fn walk_forward(args: WalkForwardArgs, settings: &Settings) -> 
     announce(&study.prepared);
     let walked = research::walk(&study, &lake, (args.from, args.to), machine, cancel).await?;
     research::caution(optimistic(&study.prepared.document), args.format)?;
-    research::show(&walked.windows, args.format)?;
+    let first = walked.windows.num_columns() - 5 - study.sweep.axes.len();
+    research::show(&walked.windows, &(first..first + study.sweep.axes.len()), args.format)?;
     if args.format == Format::Table {
         print("all test windows together, one after the other:")?;
         let width = CATALOGUE.iter().map(|metric| metric.name.len()).max().unwrap_or(0);

@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// The run is that of a set: tells what its Sharpe ratio is worth among all that were tried.
-    pub(crate) fn deflate(&mut self, Among { sweep, trials, variance }: Among) {
+    pub(crate) fn deflate(&mut self, Among { sweep, trials, variance, .. }: Among) {
         let values = self.facts.views.first().map(|(_, values)| values);
         let value = |name: &str| values?.get(metric_index(name)?).copied().flatten();
         let moments = (value("sharpe"), value("days"), value("skew"), value("kurtosis"));

@@ -216,6 +216,12 @@ fn a_set_alone_tells_what_its_sharpe_ratio_is_worth_among_all() {
     assert!(text.out.contains("among the 9 sets of"), "{text:?}");
     // Over another time nothing is known of the others.
     assert!(json(&alone(&["--json", "--from", "2024-11-20"]))["deflated_sharpe"].is_null());
+    // A sweep that computed no Sharpe ratios says nothing of how they vary: 0 would be no deflation at all.
+    home.write("cross.yaml", &CROSS.replace("sweep: {", "sweep: { metrics: [total_return, trades],"));
+    home.run(&["sweep", "cross.yaml", "--by", "total_return"]).good();
+    assert!(json(&alone(&["--json"]))["deflated_sharpe"].is_null());
+    let known = ask(&home, "select count(deflated_sharpe), count(*) from deflated");
+    assert_eq!(known, [["9", "18"]], "of the first sweep only");
 }
 
 #[test]

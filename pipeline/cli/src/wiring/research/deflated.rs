@@ -1,6 +1,7 @@
 //! What a set's Sharpe ratio is worth among all of its sweep, for a run of that set alone.
 
 use super::{ask, keep::Header, study::Study, sweep::finished};
+use crate::wiring::run::pinned;
 use arrow::{
     array::{Array, AsArray},
     datatypes::{Float64Type, Int64Type},
@@ -14,11 +15,14 @@ pub(crate) struct Among {
     pub(crate) sweep: String,
     /// How many sets it ran.
     pub(crate) trials: u64,
-    /// Variance of their Sharpe ratios a year; 0 where it has none.
+    /// Variance of their Sharpe ratios a year; 0 of a single set.
     pub(crate) variance: f64,
+    /// Whether the bars have changed since it read them.
+    pub(crate) is_stale: bool,
 }
 
-/// The sets of the last finished sweep of this study over the same time; `None` without one.
+/// The sets of the last finished sweep of this study by this engine over the same time; `None` without one, and where it
+/// does not know their Sharpe ratios.
 pub(crate) async fn among(
     study: &Study,
     lake: &Lake,
@@ -26,8 +30,12 @@ pub(crate) async fn among(
 ) -> anyhow::Result<Option<Among>> {
     let time = (from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX));
     let (pipeline, sweep) = (&study.prepared.canonical, study.sweep.canonical());
-    let same =
-        |header: &Header| header.canonical == *pipeline && header.sweep == sweep && (header.from, header.to) == time;
+    let same = |header: &Header| {
+        header.canonical == *pipeline
+            && header.sweep == sweep
+            && (header.from, header.to) == time
+            && header.engine == env!("CARGO_PKG_VERSION")
+    };
     let all = Header::all(lake).await?;
     if !all.iter().any(same) {
         return Ok(None);
@@ -40,7 +48,12 @@ pub(crate) async fn among(
     let batches = ask(lake, &sql).await?;
     let Some(row) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
     let variance = row.column(1).as_primitive::<Float64Type>();
-    let variance = if variance.is_null(0) { 0.0 } else { variance.value(0) };
     let trials = u64::try_from(row.column(0).as_primitive::<Int64Type>().value(0))?;
-    Ok(Some(Among { sweep: header.run_id, trials, variance }))
+    let variance = match variance.is_null(0) {
+        true if trials > 1 => return Ok(None),
+        true => 0.0,
+        false => variance.value(0),
+    };
+    let is_stale = header.version != pinned(lake).await?.1;
+    Ok(Some(Among { sweep: header.run_id, trials, variance, is_stale }))
 }

@@ -43,7 +43,7 @@ use candleflow_kernels::metrics::{CATALOGUE, metric_index};
 use candleflow_lake::Lake;
 use candleflow_report::figure;
 use futures::TryStreamExt;
-use std::{io::BufWriter, time::Duration};
+use std::{io::BufWriter, ops::Range, time::Duration};
 
 /// For what the program itself asks: no limit but the machine's.
 const LIMITS: Limits = Limits { rows: usize::MAX, bytes: usize::MAX, time: Duration::from_secs(86_400) };
@@ -58,11 +58,12 @@ pub(crate) fn caution(said: Option<&str>, format: Format) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Prints rows. For people metrics have their units and other numbers six digits, which tell sets apart; all digits are
-/// in the lake and in the other formats.
-pub(crate) fn show(rows: &RecordBatch, format: Format) -> anyhow::Result<()> {
+/// Prints rows, of which some columns are parameters. For people metrics have their units and other numbers six digits,
+/// which tell sets apart; all digits are in the lake and in the other formats.
+pub(crate) fn show(rows: &RecordBatch, parameters: &Range<usize>, format: Format) -> anyhow::Result<()> {
     if format == Format::Table {
-        return Ok(print(&table_of(&rows.schema(), std::slice::from_ref(rows), readable)?)?);
+        let cell = |rows: &RecordBatch, column: usize, row: usize| readable(rows, parameters, column, row);
+        return Ok(print(&table_of(&rows.schema(), std::slice::from_ref(rows), cell)?)?);
     }
     let mut output = Output::new(format, rows.schema(), Box::new(BufWriter::new(std::io::stdout())))?;
     output.write(rows)?;
@@ -70,15 +71,15 @@ pub(crate) fn show(rows: &RecordBatch, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A number as people read it. A column `metric` names what each row is about; without it the column's own name does.
-fn readable(rows: &RecordBatch, column: usize, row: usize) -> Option<String> {
+/// A number as people read it. A column's name tells its unit, else that in the column `metric`, which names what each row
+/// is about. A parameter has none, whatever its name.
+fn readable(rows: &RecordBatch, parameters: &Range<usize>, column: usize, row: usize) -> Option<String> {
     let floats = rows.column(column).as_primitive_opt::<Float64Type>().filter(|floats| floats.is_valid(row))?;
     let value = floats.value(row);
     let schema = rows.schema();
     let own = metric_index(schema.field(column).name());
     let of_row = || metric_index(rows.column_by_name("metric")?.as_string_opt::<i32>()?.value(row));
-    let is_parameter = schema.field(column).name().starts_with("param_");
-    match own.or_else(of_row).filter(|_| !is_parameter) {
+    match own.or_else(of_row).filter(|_| !parameters.contains(&column)) {
         Some(metric) => Some(figure(value, CATALOGUE[metric].unit)),
         None => Some(format!("{value:.5e}").parse::<f64>().unwrap_or(value).to_string()),
     }
@@ -96,9 +97,9 @@ mod tests {
     use arrow::array::{ArrayRef, Float64Array, StringArray};
     use std::sync::Arc;
 
-    fn said(columns: Vec<(&str, ArrayRef)>) -> Vec<Option<String>> {
+    fn said(parameters: Range<usize>, columns: Vec<(&str, ArrayRef)>) -> Vec<Option<String>> {
         let rows = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
-        (0..rows.num_columns()).map(|column| readable(&rows, column, 0)).collect()
+        (0..rows.num_columns()).map(|column| readable(&rows, &parameters, column, 0)).collect()
     }
 
     fn one(value: impl Into<Option<f64>>) -> ArrayRef {
@@ -113,18 +114,19 @@ mod tests {
     fn a_column_of_a_metric_has_its_unit_and_others_six_digits() {
         let row = vec![
             ("fast", one(80.0)),
+            ("volatility", one(0.25)),
             ("total_return", one(-0.132_135)),
             ("trades", one(70.0)),
             ("deflated_sharpe", one(0.000_393_090_4)),
             ("sharpe", one(None)),
         ];
-        assert_eq!(said(row), [text("80"), text("-13.21 %"), text("70"), text("0.00039309"), None]);
+        assert_eq!(said(0..2, row), [text("80"), text("0.25"), text("-13.21 %"), text("70"), text("0.00039309"), None]);
     }
 
     #[test]
     fn a_row_about_a_metric_has_its_unit_but_not_in_its_parameters() {
         let metric: ArrayRef = Arc::new(StringArray::from(vec!["win_rate"]));
         let row = vec![("metric", metric), ("param_fast", one(0.5)), ("in_sample", one(0.5)), ("trades", one(9.0))];
-        assert_eq!(said(row), [None, text("0.5"), text("50.00 %"), text("9")]);
+        assert_eq!(said(1..2, row), [None, text("0.5"), text("50.00 %"), text("9")]);
     }
 }

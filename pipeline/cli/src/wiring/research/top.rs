@@ -74,8 +74,10 @@ pub(super) async fn trials(lake: &Lake, run_id: &str, view: &'static str) -> any
     let sharpes: Vec<f64> = moments.iter().filter_map(|[sharpe, ..]| *sharpe).collect();
     let variance = variance(&sharpes);
     let count = numbers.len() as u64;
+    // One set was not chosen among others; of several whose Sharpe ratios are not known nothing can be said.
+    let spread = if count == 1 { Some(0.0) } else { variance };
     let deflated = |[sharpe, days, skew, kurtosis]: &[Option<f64>; 4]| {
-        deflated_sharpe((*sharpe)?, (*days)? as usize, (*skew)?, (*kurtosis)? + 3.0, count, variance.unwrap_or(0.0))
+        deflated_sharpe((*sharpe)?, (*days)? as usize, (*skew)?, (*kurtosis)? + 3.0, count, spread?)
     };
     let deflated = moments.iter().map(deflated).collect();
     Ok(Trials { view, numbers, digests, deflated, variance })

@@ -52,7 +52,7 @@ pub(crate) struct Step {
     /// The metric in the train window, and in the test window alone.
     inside: Option<f64>,
     outside: Option<f64>,
-    /// Return and trades of the test window; none where nothing was chosen.
+    /// Return and trades of the test window; 0 where nothing was chosen.
     total_return: Option<f64>,
     trades: Option<f64>,
 }

@@ -86,8 +86,12 @@ impl<'j> End<'j> {
         if !dry && !self.lake.record_once(self.job, RECORD, &ended).await? {
             let first: Option<Ended> = self.lake.job_record(self.job, RECORD).await?;
             if first.as_ref() != Some(&ended) {
-                let text = format!("another process has ended the job {} elsewhere: start it again", self.job);
-                return Err(ConnectorError::new(Fault::External, true, text));
+                let text = match self.is_recorded() {
+                    true => "was stopped on the way to where it had ended",
+                    false => "was ended elsewhere by another process",
+                };
+                let text = format!("the job {} {text}: start it again", self.job);
+                return Err(ConnectorError::new(Fault::External, !self.is_recorded(), text));
             }
         }
         // Set once: a run ends once.
